@@ -1,0 +1,330 @@
+"""One benefit programme and this machine's settings: the only reader of environment and configuration.
+
+A programme file (`programmes/*.toml`) says everything about one benefit in one municipality. It is read once, checked
+whole, and frozen; the rest of Kyufu receives it as a value.
+"""
+
+import os
+import tomllib
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ProgrammeError(Exception):
+    """The programme file or a setting is missing or wrong; the message names the key and what to do."""
+
+
+class Part(BaseModel):
+    """A frozen section of the programme file; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Period(Part):
+    """First and last day, both included."""
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Period":
+        if self.last < self.first:
+            raise ValueError(f"'to' ({self.last}) lies before 'from' ({self.first})")
+        return self
+
+    def holds(self, day: date) -> bool:
+        """Whether `day` lies in the period."""
+        return self.first <= day <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first} .. {self.last}"
+
+
+class Benefit(Part):
+    """Who pays what to whom, as of when."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    name: str
+    municipality: str
+    municipality_code: str = Field(pattern=r"^\d{5}$")
+    address_prefix: str
+    office: str
+    base_date: date
+    amount_yen: int = Field(gt=0)
+    mode: Literal["demonstration", "production"]
+
+
+class ClaimPeriod(Part):
+    """When claims are taken."""
+
+    online_from: date
+    deadline: date
+    lapse_on: date
+
+
+class People(Part):
+    """How many people must agree."""
+
+    protection_approvals: int = Field(ge=2)
+    forms_approvals: int = Field(ge=1)
+    money_approvals: int = Field(ge=2)
+
+
+class ListLimits(Part):
+    """How old a protection list may be."""
+
+    max_age_days: int = Field(gt=0)
+
+
+ListKind = Literal[
+    "facility", "placement", "braille", "evacuation", "facility_outside", "facility_inside"
+]
+
+
+class Source(Part):
+    """A permission to take data in: what, from whom, by what medium, when, and on what basis."""
+
+    dataset: str
+    layout: str
+    party: str
+    medium: str
+    basis: str
+    columns: tuple[str, ...]
+    member_columns: tuple[str, ...] = ()
+    period: Period
+
+
+class ListSource(Part):
+    """A permission to take a department's or another municipality's list of people in."""
+
+    dataset: str
+    layout: str
+    department: str
+    kind: ListKind
+    basis: str
+    columns: tuple[str, ...]
+    medium: str
+    period: Period
+
+    @property
+    def party(self) -> str:
+        """Lists reach General Affairs' own PC."""
+        return "ward"
+
+    @property
+    def member_columns(self) -> tuple[str, ...]:
+        """A list has one table."""
+        return ()
+
+
+class Subcontractor(Part):
+    """Somebody the party passes its items on to; it has no connection of its own."""
+
+    name: str
+    contract: Period
+    items: str
+
+
+class Party(Part):
+    """A receiver or sender on the link."""
+
+    id: str
+    name: str
+    role: Literal["print_contractor", "mynaportal", "bank"]
+    connection: Period
+    contract: Period
+    subcontractors: tuple[Subcontractor, ...] = ()
+
+
+class Disclosure(Part):
+    """A permission to hand data to somebody."""
+
+    id: str
+    recipient: str
+    basis: str
+    people: Literal["contractor", "payees", "inhouse"]
+    fields: tuple[str, ...]
+    derived: dict[str, tuple[str, ...]] = {}
+    medium: Literal["lgwan", "paper"]
+    period: Period
+
+    @model_validator(mode="after")
+    def _parents_are_fields(self) -> "Disclosure":
+        for column, parents in self.derived.items():
+            missing = sorted(set(parents) - set(self.fields))
+            if missing:
+                raise ValueError(f"derived field {column!r} has parents that are not fields: {missing}")
+        return self
+
+
+class Bank(Part):
+    """The paying bank's profile (指定金融機関)."""
+
+    profile: Literal["zengin"]
+    client_code: str = Field(pattern=r"^\d{10}$")
+    client_name_kana: str
+    bank_code: str = Field(pattern=r"^\d{4}$")
+    bank_name_kana: str
+    branch_code: str = Field(pattern=r"^\d{3}$")
+    branch_name_kana: str
+    account_type: str
+    account_number: str = Field(pattern=r"^\d{7}$")
+    line_break: Literal["crlf", "none"]
+    max_records: int = Field(gt=0, le=999_999)
+    lead_business_days: int = Field(ge=1)
+    result_code_column: int = Field(ge=1, le=120)
+    result_codes: dict[str, str]
+
+
+class Limits(Part):
+    """Circuit breakers: implausible shares stop a day for a person."""
+
+    held_share: float = Field(gt=0, le=1)
+    unresolved_share: float = Field(gt=0, le=1)
+    min_claims: int = Field(ge=1)
+
+
+class Link(Part):
+    """How the link behaves."""
+
+    wait_seconds: float = Field(ge=0)
+
+
+class Demonstration(Part):
+    """People who act in a rehearsal."""
+
+    drafter: str
+    approvers: tuple[str, ...]
+    steward: str
+
+
+Severity = Literal["block", "review", "note"]
+
+
+class Programme(Part):
+    """The whole programme file."""
+
+    benefit: Benefit = Field(alias="programme")
+    claims: ClaimPeriod
+    people: People
+    lists: ListLimits
+    list_sources: tuple[ListSource, ...] = Field(alias="list")
+    sources: tuple[Source, ...] = Field(alias="source")
+    parties: tuple[Party, ...] = Field(alias="party")
+    disclosures: tuple[Disclosure, ...] = Field(alias="disclosure")
+    bank: Bank
+    findings: dict[str, Severity]
+    limits: Limits
+    link: Link
+    retention: dict[str, date]
+    demonstration: Demonstration | None = None
+
+    @model_validator(mode="after")
+    def _references(self) -> "Programme":
+        known = {party.id for party in self.parties}
+        for disclosure in self.disclosures:
+            if disclosure.medium == "lgwan" and disclosure.recipient not in known:
+                raise ValueError(
+                    f"disclosure {disclosure.id!r} names the unknown party {disclosure.recipient!r}"
+                )
+        for items in (self.sources, self.list_sources):
+            names = [item.dataset for item in items]
+            if len(names) != len(set(names)):
+                raise ValueError("a dataset is named twice")
+        if self.benefit.mode == "production" and self.demonstration is not None:
+            raise ValueError("a production programme has no [demonstration] section")
+        return self
+
+    @property
+    def id(self) -> str:
+        """The programme's id, part of every key."""
+        return self.benefit.id
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether the business clock may be set and approvals rehearsed."""
+        return self.benefit.mode == "demonstration"
+
+    def source(self, dataset: str) -> "Source | ListSource":
+        """The permission to take `dataset` in; an unknown dataset is an error."""
+        for item in (*self.sources, *self.list_sources):
+            if item.dataset == dataset:
+                return item
+        raise ProgrammeError(f"programme {self.id}: no [[source]] or [[list]] for dataset {dataset!r}")
+
+    def party(self, party_id: str) -> Party:
+        """The party of that id; an unknown one is an error."""
+        for party in self.parties:
+            if party.id == party_id:
+                return party
+        raise ProgrammeError(f"programme {self.id}: no [[party]] {party_id!r}")
+
+    def disclosure(self, disclosure_id: str) -> Disclosure:
+        """The disclosure of that id; denied by default, so an unknown one is an error."""
+        for item in self.disclosures:
+            if item.id == disclosure_id:
+                return item
+        raise ProgrammeError(
+            f"programme {self.id}: no [[disclosure]] {disclosure_id!r}; nothing may leave without one"
+        )
+
+
+class Settings(Part):
+    """Where this installation reads and writes."""
+
+    programme_path: Path
+    home: Path
+    inputs: Path
+    ledger_url: str
+
+
+def settings_from_environment() -> Settings:
+    """The settings of this process: KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL.
+
+    Defaults are the embedded ones: the Shinjuku programme, `var/run`, the committed samples, SQLite in the home.
+    """
+    home = Path(os.environ.get("KYUFU_HOME", ROOT / "var" / "run")).absolute()
+    programme = os.environ.get("KYUFU_PROGRAMME", ROOT / "programmes" / "shinjuku-2020.toml")
+    return Settings(
+        programme_path=Path(programme).absolute(),
+        home=home,
+        inputs=Path(
+            os.environ.get("KYUFU_INPUTS", ROOT / "data" / "samples" / "ward")
+        ).absolute(),
+        ledger_url=os.environ.get("KYUFU_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite'}"),
+    )
+
+
+@lru_cache(maxsize=8)
+def load_programme(path: Path) -> Programme:
+    """Read and check a programme file.
+
+    Raises:
+        ProgrammeError: the file is missing, is no TOML, or has a key that is unknown, missing or wrong.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ProgrammeError(f"programme file not found: {path}. Set KYUFU_PROGRAMME or --programme.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProgrammeError(f"{path}: not a TOML file in UTF-8: {error}") from error
+    try:
+        return Programme.model_validate(raw)
+    except ValidationError as error:
+        raise ProgrammeError(f"{path}:\n{_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """One line a fault: the key's path, what is wrong."""
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        key = ".".join(str(step) for step in fault["loc"]) or "(file)"
+        what = "unknown key: remove it or correct its spelling"
+        lines.append(f"  {key}: {what if fault['type'] == 'extra_forbidden' else fault['msg']}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What each dataset must look like: columns, rules and the sources' layouts."""
