@@ -1,0 +1,1 @@
+"""Samples and the generator of the synthetic ward."""

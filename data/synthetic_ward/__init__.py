@@ -1,0 +1,28 @@
+"""A synthetic ward: what a municipality really gets, made up, with the true answers.
+
+It is made from `docs/rules.md` and `docs/interfaces/`, and shares no code with the pipeline.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def generate(residents: int, seed: int, out: Path) -> dict[str, int]:
+    """Write a ward's inputs and true answers into a new directory.
+
+    Args:
+        residents: Rows of the register extract, at least 1.
+        seed: The same number of residents and seed give the same bytes.
+        out: Must not exist or be empty; it appears when everything is written.
+
+    Returns:
+        How many residents, households, claims, and people by their final state.
+
+    Raises:
+        FileExistsError: `out` is not empty.
+        ValueError: fewer than one resident.
+    """
+    from data.synthetic_ward.making import write_ward
+
+    return write_ward(residents, seed, Path(out))

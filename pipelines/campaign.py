@@ -1,0 +1,92 @@
+"""The whole campaign without Airflow: the same steps in the same order, day after day, with the simulated parties."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputMissing
+from pipelines.link.pki import create_demonstration_pki
+from pipelines.link.relay import Relay
+from pipelines.link.session import SFTPClient, open_session
+from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps import claims, closeout, forms, payments, register, results, welfare
+from pipelines.steps.approvals import rehearse
+from pipelines.steps.campaign import Campaign, open_campaign
+
+Progress = Callable[[date, str, dict[str, Any]], None]
+
+
+def campaign_days(inputs: Path) -> list[date]:
+    """The business days for which anything lies in the inputs.
+
+    Raises:
+        InputMissing: there is nothing.
+    """
+    folders = [*inputs.glob("ward/*-*-*"), *inputs.glob("jlis/*-*-*"), *inputs.glob("contractor/*-*-*")]
+    days = sorted({date.fromisoformat(folder.name) for folder in folders if folder.is_dir()})
+    if not days:
+        raise InputMissing(f"{inputs} に入力がありません。kyufu synth で作るか --inputs を確認してください。")
+    return days
+
+
+@contextmanager
+def rehearsal_link(settings: Settings, programme: Programme) -> Iterator[Relay]:
+    """The mock link with its simulated parties, below the home; ends with this process."""
+    pki = settings.home / "pki"
+    create_demonstration_pki(pki, tuple(party.id for party in programme.parties))
+    with Relay.start(settings.home / "link", pki, settings.inputs, programme=programme.id) as relay:
+        yield relay
+
+
+def run_campaign(settings: Settings, progress: Progress) -> Campaign:
+    """Run every step of every day; whatever was done before is found done and left alone.
+
+    Raises:
+        KyufuError: an input, a check or a party stops the campaign; everything before it is in the ledger.
+    """
+    programme = load_programme(settings.programme_path)
+    days = campaign_days(settings.inputs)
+    with rehearsal_link(settings, programme) as relay:
+
+        def sessions(party: str) -> AbstractContextManager[SFTPClient]:
+            return open_session(relay.endpoints[party])
+
+        c = open_campaign(settings, sessions)
+        for day in days:
+            relay.set_business_date(day)
+            run_day(c, day, progress)
+    return c
+
+
+def run_day(c: Campaign, day: date, progress: Progress) -> None:
+    """One business day, room by room."""
+
+    def do(name: str, step: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+        result = step(c, day, *arguments)
+        progress(day, name, result)
+        return result
+
+    do("register.receive", register.receive_register)
+    do("register.changes", register.receive_changes)
+    do("register.freeze", register.freeze_snapshot)
+    do("register.apply", register.apply_changes)
+    for dataset in welfare.list_names(c):
+        do(f"welfare.receive.{dataset}", welfare.receive_list, dataset)
+    rehearse(c, do("welfare.link", welfare.link_people), day)
+    do("welfare.apply", welfare.apply_people)
+    rehearse(c, do("forms.build", forms.build), day)
+    do("forms.release", forms.release)
+    do("forms.confirm", forms.confirm)
+    for channel in claims.CHANNELS:
+        do(f"claims.receive.{channel}", claims.receive, channel)
+    do("claims.decide", claims.match_and_decide)
+    rehearse(c, do("payments.draft", payments.draft), day)
+    do("payments.build", payments.build)
+    do("payments.send", payments.send)
+    do("results.settle", results.settle)
+    do("results.notices", results.send_notices)
+    do("closeout.lapse", closeout.lapse)
+    do("closeout.holdings", closeout.list_holdings)
+    do("closeout.balance", closeout.balance)

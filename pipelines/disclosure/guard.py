@@ -1,0 +1,102 @@
+"""What must stay secret at this moment, as the gate needs it; gathered from the ledger and the snapshot."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pipelines.errors import KyufuError
+from pipelines.programme import Disclosure, ListSource, Programme
+
+
+class DisclosureRefused(KyufuError):
+    """Something may not leave; the message names the rule, never a person."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One protected person: what must not stand in bytes that do not cover them. addresses: where they live now."""
+
+    person_id: str
+    resident_id: str | None
+    names: tuple[str, ...]
+    birth_date: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The present state of protection. list_days: dataset -> day of its newest list, None if it never came."""
+
+    protected: frozenset[str]
+    withheld_from_contractors: frozenset[str]
+    secrets: tuple[Secret, ...]
+    list_days: dict[str, date | None]
+    undecided_rows: int
+
+    def assert_lists_current(self, programme: Programme, day: date) -> None:
+        """Fail closed: every list is there, young enough, and leaves nobody undecided.
+
+        A list whose collection period is over is measured at the period's end: nothing newer can come.
+
+        Raises:
+            DisclosureRefused: a list is missing or too old, or a row about somebody registered here has no candidate.
+        """
+        for source in programme.list_sources:
+            newest = self.list_days.get(source.dataset)
+            if newest is None:
+                raise DisclosureRefused(
+                    f"{source.dataset}({source.department})の名簿が届いていません。届くまで何も送りません。"
+                    "該当者がいない場合は零件の申告を受け取ってください。"
+                )
+            age = (min(day, source.period.last) - newest).days
+            if age > programme.lists.max_age_days:
+                raise DisclosureRefused(_too_old(source, newest, age, programme.lists.max_age_days))
+        if self.undecided_rows:
+            raise DisclosureRefused(
+                f"住民登録のある人の名簿の行で、候補者の見つからないものが{self.undecided_rows}行あります。"
+                "二人の職員が判断するまで何も送りません。"
+            )
+
+
+def _too_old(source: ListSource, newest: date, age: int, limit: int) -> str:
+    return (
+        f"{source.dataset}({source.department})の名簿は{newest}のもので{age}日前です(上限{limit}日)。"
+        "新しい名簿を受け取ってください。"
+    )
+
+
+def assert_fields(disclosure: Disclosure, columns: tuple[str, ...]) -> None:
+    """Refuse a column that the disclosure neither names nor declares as derived.
+
+    Raises:
+        DisclosureRefused: there is one.
+    """
+    outside = sorted(set(columns) - set(disclosure.fields) - set(disclosure.derived))
+    if outside:
+        raise DisclosureRefused(f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})")
+
+
+def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) -> None:
+    """Refuse a person outside the disclosure's rule about people.
+
+    Raises:
+        DisclosureRefused: somebody in it must not be.
+    """
+    if disclosure.people == "contractor" and (outside := people & guard.withheld_from_contractors):
+        raise DisclosureRefused(
+            f"{disclosure.id}: 委託先に渡せない人が{len(outside)}人含まれています。作り直してください。"
+        )
+
+
+def assert_period(programme: Programme, disclosure: Disclosure, day: date) -> None:
+    """Refuse a day outside the disclosure's period, or outside the party's connection or contract.
+
+    Raises:
+        DisclosureRefused: the day is outside.
+    """
+    if not disclosure.period.holds(day):
+        raise DisclosureRefused(f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。")
+    if disclosure.medium == "lgwan":
+        party = programme.party(disclosure.recipient)
+        for name, period in (("結合", party.connection), ("契約", party.contract)):
+            if not period.holds(day):
+                raise DisclosureRefused(f"{party.name}: {day} は{name}期間 {period} の外です。送りません。")

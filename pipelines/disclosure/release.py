@@ -1,0 +1,63 @@
+"""The release: bytes that passed their disclosure's check. Only the gate makes one; only a release may leave."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from pipelines.disclosure.guard import (
+    DisclosureRefused,
+    Guard,
+    assert_fields,
+    assert_people,
+    assert_period,
+)
+from pipelines.disclosure.scan import scan
+from pipelines.intake.staging import sha256
+from pipelines.programme import Disclosure, Programme
+
+_PERMIT = object()
+
+
+@dataclass(frozen=True)
+class Release:
+    """What may leave. people: the ids it is about; the bytes are final."""
+
+    name: str
+    disclosure: Disclosure
+    payload: bytes = field(repr=False)
+    columns: tuple[str, ...]
+    people: frozenset[str] = field(repr=False)
+    records: int
+    sum_yen: int | None
+    business_date: date
+    permit: object = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Only the gate has the permit."""
+        if self.permit is not _PERMIT:
+            raise DisclosureRefused("提供の審査を通っていないデータは送れません。")
+
+    @property
+    def sha256(self) -> str:
+        """Of the payload."""
+        return sha256(self.payload)
+
+
+def make_release(
+    programme: Programme, guard: Guard, disclosure_id: str, *, name: str, payload: bytes, columns: tuple[str, ...],
+    people: frozenset[str], records: int, sum_yen: int | None, day: date,
+) -> Release:  # fmt: skip
+    """Check everything the disclosure says, scan the bytes, and make the release.
+
+    Raises:
+        DisclosureRefused: a column, a person, the day, a list's state, or something in the bytes forbids it.
+    """
+    disclosure = programme.disclosure(disclosure_id)
+    assert_period(programme, disclosure, day)
+    guard.assert_lists_current(programme, day)
+    assert_fields(disclosure, columns)
+    assert_people(disclosure, guard, people)
+    if disclosure.medium == "lgwan":
+        covered = people if disclosure.people == "payees" else frozenset()
+        encoding = "cp932" if disclosure.people == "payees" else "utf-8"
+        scan(payload, [s for s in guard.secrets if s.person_id not in covered], encoding)
+    return Release(name, disclosure, payload, columns, people, records, sum_yen, day, _PERMIT)

@@ -1,0 +1,1 @@
+"""Intake: bytes become typed Parquet. Strict readers, layouts, match keys, quarantine, staging."""

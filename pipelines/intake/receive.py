@@ -1,0 +1,161 @@
+"""From the files of one dataset and day to a staged partition: read, map, check, split, key, write."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import InputRefused, PeriodRefused
+from pipelines.intake import checks, keys, readers
+from pipelines.intake.layouts import Layout, load_layout
+from pipelines.intake.staging import Manifest, Staging, sha256
+from pipelines.programme import ListSource, Programme, Source
+from schemas.datasets import DATASETS, Table
+
+# staged key column -> (function, column it is made of), added where the table has that column
+KEYS = {
+    "name_key": (keys.name_key, ("name_kanji", "applicant_name_kanji")),
+    "kana_key": (keys.kana_key, ("name_kana", "applicant_name_kana")),
+    "loose_kana_key": (keys.loose_kana_key, ("name_kana", "applicant_name_kana")),
+    "date_key": (keys.date_key, ("birth_date", "applicant_birth_date")),
+    "address_key": (keys.address_key, ("address", "registered_address", "applicant_address")),
+    "holder_key": (keys.loose_kana_key, ("account_holder_kana",)),
+    "proxy_key": (keys.loose_kana_key, ("proxy_name_kana",)),
+}
+
+
+def expected_files(programme: Programme, dataset: str, day: date) -> list[str]:
+    """The names of the files that carry `dataset` on that day, archives once."""
+    layout = load_layout(programme.source(dataset).layout)
+    names = [table.file_name(dataset, day).partition("#")[0] for table in layout.tables.values()]
+    return list(dict.fromkeys(names))
+
+
+def assert_may_enter(source: Source | ListSource, day: date) -> None:
+    """Refuse a dataset outside its collection period.
+
+    Raises:
+        PeriodRefused: the day is outside.
+    """
+    if not source.period.holds(day):
+        raise PeriodRefused(
+            f"{source.dataset}: {day} は収集期間 {source.period} の外です({source.basis})。受け取りません。"
+        )
+
+
+def stage(
+    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes]
+) -> Manifest:
+    """Stage one dataset and day from its files' bytes.
+
+    Good rows go on, bad rows go to quarantine with file, row, column and rule; the counts must add up.
+
+    Raises:
+        PeriodRefused: outside the collection period.
+        InputRefused: a column outside the basis, or a file that may not enter as a whole.
+    """
+    source = programme.source(dataset)
+    assert_may_enter(source, day)
+    layout = load_layout(source.layout)
+    tables: dict[str, pa.Table] = {}
+    problems: list[pa.Table] = []
+    rows_in = quarantined = duplicates = 0
+    for table in DATASETS[dataset]:
+        _assert_in_basis(source, table)
+        file, text = _read(layout, table, dataset, day, files)
+        rows = _map_codes(_to_ours(text.rows, layout, table), layout)
+        broken = pa.concat_tables([_ragged(text, table), checks.check_rows(rows, table), _orphans(rows, table, tables)])
+        good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
+        kept = checks.drop_exact_duplicates(good)
+        tables[table.name] = _add_keys(kept, programme.benefit.municipality_code)
+        tables[f"quarantine_{table.name}"] = bad
+        problems.append(broken.append_column("file", pa.array([file] * broken.num_rows, pa.string())))
+        rows_in += text.rows_in
+        quarantined += bad.num_rows + len(text.ragged)
+        duplicates += good.num_rows - kept.num_rows
+    found = pa.concat_tables(problems)
+    rules = Counter(found.column("rule").to_pylist())
+    manifest = Manifest(
+        dataset, day.isoformat(), {name: sha256(data) for name, data in sorted(files.items())},
+        rows_in, sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
+        sum(n for rule, n in rules.items() if checks.RULES[rule].severity == "warn"), dict(sorted(rules.items())),
+    )  # fmt: skip
+    return staging.write(manifest, {**tables, "problems": found})
+
+
+def _assert_in_basis(source: Source | ListSource, table: Table) -> None:
+    """Purpose limitation: the dataset's columns are exactly what its basis names."""
+    allowed = source.member_columns if table.name == "members" else source.columns
+    outside = sorted(set(table.columns) - set(allowed))
+    if outside:
+        raise InputRefused(f"{source.dataset}: 根拠({source.basis})にない列があります: {'、'.join(outside)}。受け取りません。")
+
+
+def _read(
+    layout: Layout, table: Table, dataset: str, day: date, files: Mapping[str, bytes]
+) -> tuple[str, readers.TextTable]:
+    """The table's text under the source's own headers."""
+    spec = layout.tables[table.name]
+    name = spec.file_name(dataset, day)
+    archive_name, _, member = name.partition("#")
+    data = files[archive_name]
+    header = list(spec.columns)
+    if layout.format == "xlsx":
+        return name, readers.read_xlsx(data, header, name)
+    if layout.format == "zip":
+        with readers.open_archive(data, archive_name) as archive:
+            data = readers.read_member(archive, member, archive_name)
+    return name, readers.read_csv(data, layout.encoding, header, name)
+
+
+def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
+    """Our column names in our order; the layout must give each of them."""
+    columns = layout.tables[table.name].columns
+    renamed = rows.rename_columns([columns.get(name, name) for name in rows.column_names])
+    missing = sorted(set(table.columns) - set(renamed.column_names))
+    if missing:
+        raise InputRefused(f"レイアウト {layout.name} に列がありません: {'、'.join(missing)}。レイアウトを直してください。")
+    return renamed.select([*table.columns, "row"])
+
+
+def _map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
+    """The source's codes to ours; an unknown code stays as it is and then breaks its rule."""
+    for column, codes in layout.codes.items():
+        if column in rows.column_names:
+            index = rows.column_names.index(column)
+            mapped = pc.dictionary_encode(rows.column(column)).combine_chunks()
+            words = pa.array([codes.get(word, f"?{word}") for word in mapped.dictionary.to_pylist()], pa.string())
+            rows = rows.set_column(index, column, words.take(mapped.indices))
+    return rows
+
+
+def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
+    count = len(text.ragged)
+    return pa.table(
+        {"table": [table.name] * count, "row": list(text.ragged), "column": [""] * count, "rule": ["ROW_LENGTH"] * count},
+        schema=checks.PROBLEM,
+    )
+
+
+def _orphans(rows: pa.Table, table: Table, staged: Mapping[str, pa.Table]) -> pa.Table:
+    """Member lines whose claim is not among the accepted claims."""
+    if table.name != "members":
+        return checks.PROBLEM.empty_table()
+    known = staged["claims"].column("claim_no")
+    lost = rows.filter(pc.invert(pc.is_in(rows.column("claim_no"), value_set=known.combine_chunks())))
+    count = lost.num_rows
+    return pa.table(
+        {"table": ["members"] * count, "row": lost.column("row"), "column": ["claim_no"] * count, "rule": ["CLAIM_UNKNOWN"] * count},
+        schema=checks.PROBLEM,
+    )
+
+
+def _add_keys(rows: pa.Table, municipality: str) -> pa.Table:
+    for key, (make, sources) in KEYS.items():
+        for source in sources:
+            if source in rows.column_names:
+                made = make(rows.column(source), municipality) if key == "address_key" else make(rows.column(source))
+                rows = rows.append_column(key, made)
+    return rows

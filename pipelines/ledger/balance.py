@@ -1,0 +1,109 @@
+"""The balance: everybody is in one state, every yen is somewhere; from the database alone."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pipelines.errors import KyufuError
+from pipelines.ledger import tables
+from pipelines.ledger.states import Entitlement
+
+
+@dataclass(frozen=True)
+class Balance:
+    """states: people by state. Money in yen: paid (all that reached an account), returned, recovering, net."""
+
+    eligible: int
+    states: dict[str, int]
+    paid_yen: int
+    returned_yen: int
+    recovering_yen: int
+    faults: tuple[str, ...]
+
+    @property
+    def net_yen(self) -> int:
+        """Money that reached people rightly."""
+        return self.paid_yen - self.recovering_yen
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing contradicts anything."""
+        return not self.faults
+
+
+def take_balance(connection: sa.Connection, programme: str) -> Balance:
+    """Count people and money, and compare what must agree."""
+    e, p, i, r = tables.entitlement, tables.payment, tables.payment_item, tables.recovery
+    states = dict.fromkeys((str(s) for s in Entitlement), 0)
+    counted = sa.select(e.c.state, sa.func.count()).where(e.c.programme == programme).group_by(e.c.state)
+    states.update({state: count for state, count in connection.execute(counted).all()})
+    eligible = _one(connection, sa.select(sa.func.count()).select_from(e).where(e.c.programme == programme))
+    money = {
+        result: _one(connection, _sum(p.c.amount_yen).where(p.c.programme == programme, p.c.result == result))
+        for result in ("paid", "returned")
+    }
+    recovering = _one(connection, _sum(r.c.amount_yen).where(r.c.programme == programme))
+    paid_states = _one(
+        connection, _sum(e.c.amount_yen).where(e.c.programme == programme, e.c.state == Entitlement.PAID)
+    )
+    live_paid = _one(
+        connection,
+        _sum(i.c.amount_yen)
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
+        .where(i.c.programme == programme, i.c.live, p.c.result == "paid"),
+    )
+    s = tables.snapshot
+    additions = _one(
+        connection, sa.select(sa.func.count()).select_from(tables.addition).where(tables.addition.c.programme == programme)
+    )
+    frozen = _one(connection, _sum(s.c.people).where(s.c.programme == programme))
+    events = _one(connection, _last_event_mismatches(programme))
+    faults = {
+        f"対象者{eligible}人 ≠ 基準日の{frozen}人 + 追加{additions}人": eligible != frozen + additions,
+        f"状態の合計{sum(states.values())}人 ≠ 対象者{eligible}人": sum(states.values()) != eligible,
+        f"給付済みの人の額{paid_states}円 ≠ 有効な支払{live_paid}円": paid_states != live_paid,
+        f"支払{money['paid']}円 - 回収中{recovering}円 ≠ 給付済み{paid_states}円": money["paid"] - recovering != paid_states,
+        f"最後の記録と状態が合わない人が{events}人": events != 0,
+    }
+    return Balance(
+        eligible, states, money["paid"], money["returned"], recovering,
+        tuple(text for text, wrong in faults.items() if wrong),
+    )  # fmt: skip
+
+
+def assert_balanced(connection: sa.Connection, programme: str) -> Balance:
+    """The balance, which must hold.
+
+    Raises:
+        KyufuError: it does not; the message says where.
+    """
+    balance = take_balance(connection, programme)
+    if not balance.balanced:
+        raise KyufuError("台帳の収支が合いません: " + " / ".join(balance.faults))
+    return balance
+
+
+def _sum(column: sa.Column[int]) -> sa.Select[tuple[int]]:
+    return sa.select(sa.func.coalesce(sa.func.sum(column), 0))
+
+
+def _one(connection: sa.Connection, query: sa.Select[tuple[int]]) -> int:
+    return int(connection.execute(query).scalar_one())
+
+
+def _last_event_mismatches(programme: str) -> sa.Select[tuple[int]]:
+    """People whose state is not where their last event left them."""
+    e, v = tables.entitlement, tables.entitlement_event
+    last = (
+        sa.select(v.c.person_id, sa.func.max(v.c.event_id).label("event_id"))
+        .where(v.c.programme == programme)
+        .group_by(v.c.person_id)
+        .subquery()
+    )
+    return (
+        sa.select(sa.func.count())
+        .select_from(e)
+        .outerjoin(last, last.c.person_id == e.c.person_id)
+        .outerjoin(v, v.c.event_id == last.c.event_id)
+        .where(e.c.programme == programme, sa.func.coalesce(v.c.to_state, "") != e.c.state)
+    )

@@ -1,0 +1,147 @@
+"""Eligible people, protections and additions in the ledger."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pipelines.errors import KyufuError
+from pipelines.ledger import tables
+from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import Move, fetch, insert_new, insert_rows, move
+from pipelines.matching.persons import Addition, Person, Protection
+
+STATES = pa.schema(
+    [
+        (name, pa.string())
+        for name in ("person_id", "resident_id", "household_id", "state", "claim_id", "codes", "form_route")
+    ]
+)
+
+
+def open_entitlements(
+    connection: sa.Connection, programme: str, people: Iterable[Person], source: str, amount_yen: int, day: date
+) -> int:
+    """Open one entitlement a person, unclaimed, and return how many.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: somebody has one already.
+    """
+    rows = [
+        {
+            "programme": programme, **asdict(person), "source": source, "amount_yen": amount_yen,
+            "state": Entitlement.UNCLAIMED,
+        }
+        for person in people
+    ]  # fmt: skip
+    insert_rows(connection, tables.entitlement, rows)
+    insert_rows(
+        connection, tables.entitlement_event,
+        [
+            {
+                "programme": programme, "person_id": row["person_id"], "to_state": Entitlement.UNCLAIMED,
+                "cause": "opened", "reference": source, "business_date": day,
+            }
+            for row in rows
+        ],
+    )  # fmt: skip
+    return len(rows)
+
+
+def open_additions(
+    connection: sa.Connection, programme: str, additions: Sequence[Addition], amount_yen: int, day: date
+) -> int:
+    """Open additions that are not open yet; returns how many are new."""
+    known = {row for (row,) in connection.execute(sa.select(tables.addition.c.person_id).filter_by(programme=programme))}
+    new = [item for item in additions if item.person.person_id not in known]
+    insert_rows(
+        connection, tables.addition,
+        [
+            {
+                "programme": programme, "person_id": item.person.person_id,
+                **{key: value for key, value in asdict(item).items() if key != "person"},
+            }
+            for item in new
+        ],
+    )  # fmt: skip
+    return open_entitlements(connection, programme, (a.person for a in new), "addition", amount_yen, day)
+
+
+def protect(connection: sa.Connection, programme: str, protections: Sequence[Protection], day: date) -> None:
+    """Add protections; one already there stays, except that a candidate becomes linked."""
+    insert_new(
+        connection, tables.protection, [{"programme": programme, "since": day, **asdict(p)} for p in protections]
+    )
+    p = tables.protection
+    for item in protections:
+        if item.certainty == "linked":
+            connection.execute(
+                sa.update(p)
+                .filter_by(programme=programme, person_id=item.person_id, dataset=item.dataset, certainty="candidate")
+                .values(certainty="linked", evidence=item.evidence, mailing_address=item.mailing_address)
+            )
+
+
+def protected_ids(connection: sa.Connection, programme: str) -> set[str]:
+    """Everybody who is protected now, candidates included."""
+    query = sa.select(tables.protection.c.person_id).filter_by(programme=programme)
+    return set(connection.execute(query).scalars())
+
+
+def braille_ids(connection: sa.Connection, programme: str) -> set[str]:
+    """Holders whose household's envelope carries Braille."""
+    return set(connection.execute(sa.select(tables.braille_holder.c.person_id).filter_by(programme=programme)).scalars())
+
+
+def read_states(connection: sa.Connection, programme: str) -> pa.Table:
+    """Everybody with state, deciding claim, codes and form route (schema `STATES`)."""
+    e = tables.entitlement
+    columns = [e.c[name] for name in STATES.names]
+    return fetch(connection, sa.select(*columns).where(e.c.programme == programme).order_by(e.c.person_id), STATES)
+
+
+def release_approved_under_protection(connection: sa.Connection, programme: str, day: date) -> tuple[int, int]:
+    """Protection wins over a head's claim: what is not sent yet goes back, what is paid opens a recovery.
+
+    Returns (entitlements taken back from approval, recoveries opened). A protected person's own claim, or one by a
+    fellow protected person through the ward, is left alone.
+    """
+    e, c, p = tables.entitlement, tables.claim, tables.protection
+    protected = sa.select(p.c.person_id).where(p.c.programme == programme)
+    own = (c.c.channel == "inhouse") & c.c.applicant_id.in_(protected)
+    query = (
+        sa.select(e.c.person_id, e.c.state, e.c.claim_id)
+        .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
+        .where(e.c.programme == programme, e.c.person_id.in_(protected), sa.not_(own))
+        .where(e.c.state.in_([Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED]))
+    )
+    rows = connection.execute(query).all()
+    paid = [row.person_id for row in rows if row.state == Entitlement.PAID]
+    _open_recoveries(connection, programme, paid, day)
+    moves = [Move(row.person_id, Entitlement.UNCLAIMED, None, "MEMBER_PROTECTED") for row in rows]
+    move(connection, programme, moves, "protection", "", day)
+    return len(rows) - len(paid), len(paid)
+
+
+def _open_recoveries(connection: sa.Connection, programme: str, people: Sequence[str], day: date) -> None:
+    """The earlier payment stops being live; its money is to be recovered from whoever got it."""
+    i = tables.payment_item
+    live = connection.execute(
+        sa.select(i.c.payment_id, i.c.person_id, i.c.amount_yen).where(
+            i.c.programme == programme, i.c.live, i.c.person_id.in_(people)
+        )
+    ).all()
+    if len(live) != len(people):
+        raise KyufuError(f"protection {day}: 給付済みの人に有効な支払がありません。台帳を点検してください。")
+    for row in live:
+        connection.execute(
+            sa.insert(tables.recovery).values(
+                programme=programme, payment_id=row.payment_id, person_id=row.person_id, amount_yen=row.amount_yen,
+                opened_on=day, cause="protection",
+            )
+        )  # fmt: skip
+        connection.execute(
+            sa.update(i).filter_by(programme=programme, payment_id=row.payment_id, person_id=row.person_id).values(live=False)
+        )

@@ -1,0 +1,201 @@
+"""Transactions on the ledger: run a step once, read rows as Arrow, move entitlements, write the audit chain."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pipelines.errors import KyufuError
+from pipelines.ledger import tables
+from pipelines.ledger.engine import READING
+from pipelines.ledger.states import MOVES, Entitlement
+
+GENESIS = "0" * 64
+_LOCK = 471250428
+
+
+@dataclass(frozen=True)
+class Move:
+    """One entitlement's move. claim_id: the claim that decides it now; codes: finding codes, joined by `;`."""
+
+    person_id: str
+    to_state: Entitlement
+    claim_id: str | None = None
+    codes: str = ""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One programme's part of the ledger."""
+
+    engine: sa.Engine
+    programme: str
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that excludes every other writer (SQLite: the file; PostgreSQL: an advisory lock)."""
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": _LOCK})
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction for reading; it sees what is committed and waits for nobody."""
+        with self.engine.connect().execution_options(**{READING: True}) as connection, connection.begin():
+            yield connection
+
+    def once(self, name: str, day: date, work: Callable[[sa.Connection], dict[str, Any]]) -> dict[str, Any]:
+        """Do `work` in one transaction with the mark that it is done; a later call returns the first result.
+
+        Whatever kills the process, either all of the step is in the ledger or nothing.
+        """
+        key = {"programme": self.programme, "name": name, "day": day}
+        with self.write() as connection:
+            done = connection.execute(sa.select(tables.step.c.result).filter_by(**key)).scalar_one_or_none()
+            if done is not None:
+                return {**done, "repeated": True}
+            result = work(connection)
+            connection.execute(sa.insert(tables.step).values(**key, result=result))
+        return {**result, "repeated": False}
+
+    def result_of(self, name: str, day: date) -> dict[str, Any] | None:
+        """What a step recorded, or None if it has not run."""
+        with self.read() as connection:
+            query = sa.select(tables.step.c.result).filter_by(programme=self.programme, name=name, day=day)
+            result: dict[str, Any] | None = connection.execute(query).scalar_one_or_none()
+            return result
+
+
+def fetch(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
+    """The query's rows as an Arrow table with the given schema, column by position."""
+    rows = connection.execute(query).all()
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows; none is fine."""
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there yet."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as dialect_insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert as dialect_insert  # type: ignore[assignment]
+    connection.execute(dialect_insert(table).on_conflict_do_nothing(), rows)
+
+
+def move(
+    connection: sa.Connection, programme: str, moves: Iterable[Move], cause: str, reference: str, day: date
+) -> int:
+    """Move entitlements, each with its event, and return how many.
+
+    Raises:
+        KyufuError: a person is unknown or named twice, or the move is not one of `MOVES`.
+    """
+    moves = list(moves)
+    wanted = {m.person_id: m for m in moves}
+    if len(wanted) != len(moves):
+        raise KyufuError(f"{cause} {day}: 同じ人が二度動かされています。処理を止めました。")
+    if not wanted:
+        return 0
+    e = tables.entitlement
+    states = _states(connection, programme, wanted)
+    if len(states) != len(wanted):
+        raise KyufuError(f"{cause} {day}: 台帳にいない人が{len(wanted) - len(states)}人います。処理を止めました。")
+    wrong = {
+        (s, m.to_state) for p, m in wanted.items() if (s := states[p]) != m.to_state and (s, m.to_state) not in MOVES
+    }
+    if wrong:
+        kinds = ", ".join(f"{a} -> {b}" for a, b in sorted(wrong))
+        raise KyufuError(f"{cause} {day}: 許されない状態の移動です: {kinds}。処理を止めました。")
+    common = {"programme": programme, "cause": cause, "reference": reference, "business_date": day}
+    insert_rows(
+        connection, tables.entitlement_event,
+        [
+            {**common, "person_id": p, "from_state": states[p], "to_state": m.to_state, "codes": m.codes}
+            for p, m in wanted.items()
+        ],
+    )  # fmt: skip
+    update = (
+        sa.update(e)
+        .where(e.c.programme == programme, e.c.person_id == sa.bindparam("b_person"))
+        .values(state=sa.bindparam("b_state"), claim_id=sa.bindparam("b_claim"), codes=sa.bindparam("b_codes"))
+    )
+    connection.execute(
+        update,
+        [
+            {"b_person": p, "b_state": m.to_state, "b_claim": m.claim_id, "b_codes": m.codes}
+            for p, m in wanted.items()
+        ],
+    )
+    return len(wanted)
+
+
+def _states(connection: sa.Connection, programme: str, people: Mapping[str, Move]) -> dict[str, Entitlement]:
+    """The present state of these people, in chunks that every database takes."""
+    e = tables.entitlement
+    found: dict[str, Entitlement] = {}
+    names = list(people)
+    for start in range(0, len(names), 10_000):
+        query = sa.select(e.c.person_id, e.c.state).where(
+            e.c.programme == programme, e.c.person_id.in_(names[start : start + 10_000])
+        )
+        found.update({person: Entitlement(state) for person, state in connection.execute(query)})
+    return found
+
+
+def record(
+    connection: sa.Connection, programme: str, event: str, actor: str, subject: str, detail: Mapping[str, Any], day: date
+) -> str:
+    """Append to the audit chain in the caller's transaction; returns the new head.
+
+    detail: counts, codes and hashes only, never personal data.
+    """
+    a = tables.audit
+    last = connection.execute(sa.select(a.c.number, a.c.hash).order_by(a.c.number.desc()).limit(1)).one_or_none()
+    number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
+    row = {
+        "number": number, "programme": programme, "event": event, "actor": actor, "subject": subject,
+        "detail": json.dumps(detail, sort_keys=True, ensure_ascii=False, default=str), "business_date": day,
+        "previous": previous,
+    }  # fmt: skip
+    head = chain_hash(row)
+    connection.execute(sa.insert(a).values(**row, hash=head))
+    return head
+
+
+def chain_hash(row: Mapping[str, Any]) -> str:
+    """SHA-256 over the row's fields, each with its length in front, so that no two rows read the same."""
+    digest = hashlib.sha256()
+    for name in ("number", "programme", "event", "actor", "subject", "detail", "business_date", "previous"):
+        field = str(row[name]).encode()
+        digest.update(len(field).to_bytes(8) + field)
+    return digest.hexdigest()
+
+
+def verify_chain(connection: sa.Connection) -> int:
+    """Recompute the whole audit chain and return its length.
+
+    Raises:
+        KyufuError: a row was changed, removed or put in between; the message says where.
+    """
+    previous, count = GENESIS, 0
+    for row in connection.execute(sa.select(tables.audit).order_by(tables.audit.c.number)).mappings():
+        count += 1
+        if row["number"] != count or row["previous"] != previous or row["hash"] != chain_hash(row):
+            raise KyufuError(f"監査記録の鎖が{count}番目で切れています。バックアップと照合してください。")
+        previous = row["hash"]
+    return count

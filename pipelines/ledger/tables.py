@@ -1,0 +1,294 @@
+"""The ledger's tables. Money is integer yen; a person is paid at most once by a unique index, not by a join."""
+
+import sqlalchemy as sa
+
+from pipelines.ledger.states import Batch, Entitlement
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, words: type[Entitlement] | type[Batch]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return sa.CheckConstraint(f"{column} in ({listed})", name=f"{column}_known")
+
+
+snapshot = sa.Table(
+    "snapshot", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("base_date", sa.Date, nullable=False),
+    sa.Column("frozen_on", sa.Date, nullable=False),
+    sa.Column("source_sha256", sa.Text, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("households", sa.Integer, nullable=False),
+)  # fmt: skip
+
+entitlement = sa.Table(
+    "entitlement", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("resident_id", sa.Text),
+    sa.Column("household_id", sa.Text),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("claim_id", sa.Text),
+    sa.Column("codes", sa.Text, nullable=False, server_default=""),
+    sa.Column("form_route", sa.Text),
+    sa.Column("form_on", sa.Date),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+    sa.CheckConstraint("source in ('snapshot', 'addition')", name="source_known"),
+    sa.CheckConstraint("person_id not like 'PLANT%'", name="no_planted_person"),
+    _one_of("state", Entitlement),
+    sa.UniqueConstraint("programme", "resident_id"),
+)  # fmt: skip
+
+entitlement_event = sa.Table(
+    "entitlement_event", metadata,
+    sa.Column("event_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("programme", sa.Text, nullable=False),
+    sa.Column("person_id", sa.Text, nullable=False),
+    sa.Column("from_state", sa.Text),
+    sa.Column("to_state", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text),
+    sa.Column("codes", sa.Text, nullable=False, server_default=""),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Index("ix_entitlement_event_person", "programme", "person_id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+addition = sa.Table(
+    "addition", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("name_kanji", sa.Text, nullable=False),
+    sa.Column("name_kana", sa.Text, nullable=False),
+    sa.Column("relationship", sa.Text, nullable=False),
+    sa.Column("birth_date", sa.Text, nullable=False),
+    sa.Column("postal_code", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("address_supplement", sa.Text, nullable=False),
+    sa.Column("head_name_kanji", sa.Text, nullable=False),
+)  # fmt: skip
+
+# A store of its own: whereabouts and reasons never join the eligible people's data on the way out.
+protection = sa.Table(
+    "protection", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("certainty", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("mailing_address", sa.Text, nullable=False),
+    sa.Column("since", sa.Date, nullable=False),
+    sa.CheckConstraint("certainty in ('linked', 'candidate')", name="certainty_known"),
+)  # fmt: skip
+
+# Whose household's envelope carries Braille; the flag never leaves the ward.
+braille_holder = sa.Table(
+    "braille_holder", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("evidence", sa.Text, nullable=False),
+)  # fmt: skip
+
+# Rows about somebody registered here whom linkage found nowhere: nothing goes out until two people have decided.
+unlinked_row = sa.Table(
+    "unlinked_row", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("evidence", sa.Text, primary_key=True),
+    sa.Column("decided", sa.Boolean(create_constraint=False), nullable=False),
+)  # fmt: skip
+
+claim = sa.Table(
+    "claim", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("supersedes_id", sa.Text),
+    sa.Column("household_id", sa.Text),
+    sa.Column("applicant_id", sa.Text),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("certificate_serial", sa.Text),
+    sa.Column("proxy_kind", sa.Text, nullable=False),
+    sa.Column("bank_code", sa.Text),
+    sa.Column("branch_code", sa.Text),
+    sa.Column("account_type", sa.Text),
+    sa.Column("account_number", sa.Text),
+    sa.Column("account_holder_kana", sa.Text),
+    sa.CheckConstraint("claim_id not like 'PLANT%'", name="no_planted_claim"),
+)  # fmt: skip
+
+finding = sa.Table(
+    "finding", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("line", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("person_id", sa.Text),
+)  # fmt: skip
+
+batch = sa.Table(
+    "batch", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("batch_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("transfer_date", sa.Date, nullable=False),
+    sa.Column("payments", sa.Integer, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("sum_yen", sa.Integer, nullable=False),
+    sa.Column("account_hash", sa.Text, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("drafter", sa.Text, nullable=False),
+    sa.CheckConstraint("payments > 0 and people > 0 and sum_yen > 0", name="totals_positive"),
+    _one_of("state", Batch),
+    sa.Index(
+        "uq_batch_content", "programme", "content_hash", unique=True,
+        sqlite_where=sa.text("state <> 'rejected'"), postgresql_where=sa.text("state <> 'rejected'"),
+    ),
+)  # fmt: skip
+
+payment = sa.Table(
+    "payment", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, nullable=False),
+    sa.Column("batch_id", sa.Text, nullable=False),
+    sa.Column("claim_id", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("follows", sa.Text),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("bank_code", sa.Text, nullable=False),
+    sa.Column("branch_code", sa.Text, nullable=False),
+    sa.Column("account_type", sa.Text, nullable=False),
+    sa.Column("account_number", sa.Text, nullable=False),
+    sa.Column("payee_kana", sa.Text, nullable=False),
+    sa.Column("result", sa.Text),
+    sa.Column("result_code", sa.Text),
+    sa.CheckConstraint("amount_yen > 0 and people > 0", name="amount_positive"),
+    sa.CheckConstraint("attempt = 1 or follows is not null", name="later_attempt_follows"),
+    sa.CheckConstraint("result in ('paid', 'returned')", name="result_known"),
+    sa.ForeignKeyConstraint(["programme", "batch_id"], ["batch.programme", "batch.batch_id"]),
+    sa.UniqueConstraint("programme", "payment_key"),
+)  # fmt: skip
+
+# One row a person and payment. The partial unique index is the promise: one live payment per person and programme.
+payment_item = sa.Table(
+    "payment_item", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("live", sa.Boolean(create_constraint=False), nullable=False),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+    sa.ForeignKeyConstraint(["programme", "person_id"], ["entitlement.programme", "entitlement.person_id"]),
+    sa.ForeignKeyConstraint(["programme", "payment_id"], ["payment.programme", "payment.payment_id"]),
+    sa.Index(
+        "uq_payment_item_live", "programme", "person_id", unique=True,
+        sqlite_where=sa.text("live"), postgresql_where=sa.text("live"),
+    ),
+)  # fmt: skip
+
+recovery = sa.Table(
+    "recovery", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("opened_on", sa.Date, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+)  # fmt: skip
+
+approval = sa.Table(
+    "approval", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("actor", sa.Text, primary_key=True),
+    sa.Column("subject_hash", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("decision in ('approve', 'reject')", name="decision_known"),
+)  # fmt: skip
+
+release = sa.Table(
+    "release", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("disclosure", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("medium", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("fields", sa.Text, nullable=False),
+    sa.Column("records", sa.Integer, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("sum_yen", sa.Integer),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("sealed_sha256", sa.Text),
+    sa.Column("acknowledged", sa.Boolean(create_constraint=False), nullable=False),
+    sa.CheckConstraint(
+        "state in ('released', 'sealed', 'sending', 'delivered', 'unknown', 'withdrawn', 'kept')",
+        name="state_known",
+    ),
+)  # fmt: skip
+
+intake_file = sa.Table(
+    "intake_file", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("rows_in", sa.Integer, nullable=False),
+    sa.Column("accepted", sa.Integer, nullable=False),
+    sa.Column("quarantined", sa.Integer, nullable=False),
+    sa.Column("duplicates", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.CheckConstraint("rows_in = accepted + quarantined + duplicates", name="rows_balance"),
+)  # fmt: skip
+
+refusal = sa.Table(
+    "refusal", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+)  # fmt: skip
+
+step = sa.Table(
+    "step", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("result", sa.JSON, nullable=False),
+)  # fmt: skip
+
+audit = sa.Table(
+    "audit", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("programme", sa.Text, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+)  # fmt: skip

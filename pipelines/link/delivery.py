@@ -1,0 +1,156 @@
+"""Sending: put one sealed file and its manifest at the receiver, exactly once.
+
+Follows "Sending" of docs/interfaces/link.md. Every call looks first at what is really there, so it
+may be repeated after any crash with the same parcel. A parcel is built once (``pack``) and stored;
+every retry sends those bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+
+from pipelines.failpoints import failpoint
+from pipelines.link.errors import DeliveryUnknown, StoredBytesDiffer
+from pipelines.link.identity import Identity
+from pipelines.link.manifest import Manifest, check_name
+from pipelines.link.remote import Found, find, place
+from pipelines.link.seal import seal, sign
+from pipelines.link.session import SFTPClient
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One delivery as it is stored before sending.
+
+    ``sealed`` is the sealed file or the path where it is stored; ``sealed_sha256`` is the hash that
+    was recorded when it was sealed; ``manifest`` is the signed manifest.
+    """
+
+    name: str
+    sealed: bytes | Path
+    sealed_sha256: str
+    manifest: bytes
+
+    @classmethod
+    def pack(
+        cls,
+        payload: bytes,
+        *,
+        name: str,
+        kind: str,
+        business_date: date,
+        records: int,
+        sum_yen: int | None,
+        programme: str,
+        unpayable: bool,
+        signer: Identity,
+        recipient: x509.Certificate,
+    ) -> Self:
+        """Seal a payload and sign the manifest that announces it. Random: pack once and store.
+
+        Raises:
+            NameNotAllowed: the link cannot carry the name.
+            CertificateNotValid: a certificate may not be used on the business date.
+        """
+        check_name(name)
+        sealed = seal(payload, signer, recipient, on=business_date)
+        manifest = Manifest(
+            name=name,
+            kind=kind,
+            business_date=business_date,
+            records=records,
+            sum_yen=sum_yen,
+            sha256=sha256(payload).hexdigest(),
+            sealed_sha256=sha256(sealed).hexdigest(),
+            sealed_bytes=len(sealed),
+            programme=programme,
+            unpayable=unpayable,
+        )
+        return cls(name, sealed, manifest.sealed_sha256, sign(manifest.to_bytes(), signer))
+
+    def sealed_bytes(self) -> bytes:
+        """Return the sealed file, read anew from its store at every call.
+
+        Raises:
+            StoredBytesDiffer: the store does not hold the bytes that were sealed.
+        """
+        stored = self.sealed.read_bytes() if isinstance(self.sealed, Path) else self.sealed
+        if sha256(stored).hexdigest() != self.sealed_sha256:
+            raise StoredBytesDiffer(
+                f"{self.name}: the stored sealed file ({len(stored)} bytes) has not the recorded "
+                "hash; nothing is sent. Restore it from the backup, or void the batch."
+            )
+        return stored
+
+
+@dataclass(frozen=True)
+class Published:
+    """A delivery that the receiver can see. ``already_there``: an earlier try had published it."""
+
+    name: str
+    sealed_sha256: str
+    sealed_bytes: int
+    already_there: bool
+
+
+def publish(
+    sftp: SFTPClient,
+    folder: str,
+    parcel: Parcel,
+    *,
+    started_before: bool = False,
+    on_start: Callable[[], None] | None = None,
+) -> Published:
+    """Bring a parcel under its final names, the manifest last; repeatable after any crash.
+
+    Args:
+        sftp: an open session.
+        folder: the remote folder, such as ``inbox``.
+        parcel: what to send.
+        started_before: an earlier try may have begun to write (its ``on_start`` was called).
+        on_start: called once just before the first byte is written; record durably in it that the
+            send has started, so that the next try can say ``started_before``.
+
+    Returns:
+        What is published, also if an earlier try had done it.
+
+    Raises:
+        NameTaken: another content stands under one of the final names.
+        DeliveryUnknown: a send had started and its files are not there.
+        ReadBackDiffers: the server does not hold what was written.
+        RemoteFailure, LinkUnreachable: see ``session``; nothing may be counted as delivered.
+        StoredBytesDiffer: the stored bytes are not those that were sealed.
+    """
+    sealed = parcel.sealed_bytes()
+    file_name = f"{folder}/{check_name(parcel.name)}.p7m"
+    manifest_name = f"{folder}/{parcel.name}.manifest"
+    file, manifest = find(sftp, file_name), find(sftp, manifest_name)
+    file.refuse_other(sealed)
+    manifest.refuse_other(parcel.manifest)
+    _refuse_unknown(parcel.name, file, manifest, started_before=started_before)
+    already_there = file.final is not None and manifest.final is not None
+    if not already_there:
+        failpoint("link.before_upload")
+        if on_start is not None:
+            on_start()
+    place(sftp, file, sealed)
+    failpoint("link.after_rename")
+    place(sftp, manifest, parcel.manifest)
+    failpoint("link.after_manifest")
+    return Published(parcel.name, parcel.sealed_sha256, len(sealed), already_there)
+
+
+def _refuse_unknown(name: str, file: Found, manifest: Found, *, started_before: bool) -> None:
+    nothing_there = file.final is None and not file.temporary
+    announced = manifest.final is not None or manifest.temporary
+    if nothing_there and (announced or started_before):
+        raise DeliveryUnknown(
+            f"{name}: a send had started and the file is not there; the receiver may have taken "
+            "it. It is not sent again. Look for its acknowledgement or ask the receiver, "
+            "then record what is known."
+        )

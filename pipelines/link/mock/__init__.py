@@ -1,0 +1,1 @@
+"""The simulated LGWAN relay: an SFTP server on loopback (demonstration and tests)."""

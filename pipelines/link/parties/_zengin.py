@@ -1,0 +1,123 @@
+"""The bank's own reading of a 総合振込 file: 120-byte records, checked against its own trailer.
+
+Columns below are counted from 1 as in the Japanese Bankers Association's layout.
+"""
+
+from dataclasses import dataclass
+
+LENGTH = 120
+LINE_END = b"\r\n"
+RESULT_COLUMN = 114
+
+
+class NotAPaymentFile(Exception):
+    """The file is not one transfer batch. Says which record, never its content."""
+
+    def __init__(self, reason: str, records: int = 0, sum_yen: int | None = None) -> None:
+        """Keep what was counted."""
+        super().__init__(reason)
+        self.records = records
+        self.sum_yen = sum_yen
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One data record, and the fields that the bank acts on."""
+
+    record: bytes
+    bank: str
+    branch: str
+    kind: str
+    number: str
+    holder: str
+    amount_yen: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A payment file: header and end record as sent, the transfers, count and sum."""
+
+    header: bytes
+    transfers: list[Transfer]
+    trailer: bytes
+    end: bytes
+    sum_yen: int
+
+
+def read_batch(content: bytes) -> Batch:
+    """Read a payment file and check its order, fields, count and sum.
+
+    Raises:
+        NotAPaymentFile: anything is not as the layout says.
+    """
+    records = _split(content)
+    kinds = bytes(record[0] for record in records)
+    if kinds != b"1" + b"2" * (len(records) - 3) + b"89":
+        raise NotAPaymentFile("the records are not header, data, trailer, end in this order")
+    header, trailer, end = records[0], records[-2], records[-1]
+    if header[1:4] != b"210":
+        raise NotAPaymentFile("the header is not of a transfer batch (21) in JIS code")
+    transfers = [_read_transfer(record, row) for row, record in enumerate(records[1:-2], 2)]
+    total = sum(transfer.amount_yen for transfer in transfers)
+    if _number(trailer, 2, 6) != len(transfers):
+        raise NotAPaymentFile("the trailer's count is not the records'", len(transfers), total)
+    if _number(trailer, 8, 12) != total:
+        raise NotAPaymentFile("the trailer's sum is not the records'", len(transfers), total)
+    return Batch(header, transfers, trailer, end, total)
+
+
+def write_result(batch: Batch, codes: list[int]) -> bytes:
+    """Return the records as sent, each with its result code, and the trailer with both totals.
+
+    ``codes`` has one code for each transfer, 0 for processed.
+    """
+    lines = [batch.header]
+    for transfer, code in zip(batch.transfers, codes, strict=True):
+        at = RESULT_COLUMN - 1
+        lines.append(transfer.record[:at] + b"%d" % code + transfer.record[at + 1 :])
+    lines.append(_result_trailer(batch, codes))
+    lines.append(batch.end)
+    return b"".join(line + LINE_END for line in lines)
+
+
+def _result_trailer(batch: Batch, codes: list[int]) -> bytes:
+    amounts = [transfer.amount_yen for transfer in batch.transfers]
+    good = [amount for amount, code in zip(amounts, codes, strict=True) if code == 0]
+    failed = len(amounts) - len(good)
+    totals = b"%06d%012d" % (len(good), sum(good))
+    totals += b"%06d%012d" % (failed, batch.sum_yen - sum(good))
+    return (batch.trailer[:19] + totals).ljust(LENGTH)
+
+
+def _split(content: bytes) -> list[bytes]:
+    step = LENGTH + len(LINE_END) if content[LENGTH : LENGTH + 2] == LINE_END else LENGTH
+    if not content or len(content) % step != 0 or len(content) // step < 4:
+        raise NotAPaymentFile("the file is not a whole number of 120-byte records, at least four")
+    records = [content[at : at + LENGTH] for at in range(0, len(content), step)]
+    ends = b"".join(content[at + LENGTH : at + step] for at in range(0, len(content), step))
+    if ends != LINE_END * (len(ends) // 2) or any(b"\n" in r or b"\r" in r for r in records):
+        raise NotAPaymentFile("line ends are not CRLF after every record, or none at all")
+    return records
+
+
+def _read_transfer(record: bytes, row: int) -> Transfer:
+    amount = _number(record, 81, 10, row)
+    if amount == 0:
+        raise NotAPaymentFile(f"record {row}: the amount is zero")
+    for start, width in ((2, 4), (21, 3), (43, 1), (44, 7)):
+        _number(record, start, width, row)
+    try:
+        text = record.decode("cp932")
+    except UnicodeDecodeError as error:
+        raise NotAPaymentFile(f"record {row}: not single-byte JIS text") from error
+    if len(text) != LENGTH:
+        raise NotAPaymentFile(f"record {row}: not single-byte JIS text")
+    return Transfer(record, text[1:5], text[20:23], text[42], text[43:50], text[50:80], amount)
+
+
+def _number(record: bytes, start: int, width: int, row: int | None = None) -> int:
+    field = record[start - 1 : start - 1 + width]
+    if not field.isdigit():
+        where = "the trailer" if row is None else f"record {row}"
+        raise NotAPaymentFile(f"{where}: columns {start} to {start + width - 1} are no number")
+    return int(field)

@@ -1,0 +1,24 @@
+"""The simulated J-LIS: hands over the day's Mynaportal applications and takes nothing."""
+
+import zipfile
+from pathlib import Path
+
+from pipelines.link.parties._rows import count_rows
+from pipelines.link.parties._sftp import Mailbox
+from pipelines.link.parties.party import Party
+from pipelines.link.parties.running import run_party
+
+
+def step(party: Party, box: Mailbox) -> None:
+    """Send what is there up to the business date."""
+    party.send_days(box, ["mynaportal_*.zip"], count_applications)
+
+
+def count_applications(path: Path) -> int:
+    """Return the number of applications in a dump."""
+    with zipfile.ZipFile(path) as dump:
+        return count_rows(dump.read("applications.csv"))
+
+
+if __name__ == "__main__":
+    run_party("jlis", step)

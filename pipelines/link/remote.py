@@ -1,0 +1,180 @@
+"""Files at the other end: found by name and hash, written beside, read back, renamed."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from pipelines.failpoints import failpoint
+from pipelines.link.errors import (
+    DeliveryUnknown,
+    NameTaken,
+    ReadBackDiffers,
+    RemoteFailure,
+)
+from pipelines.link.session import SFTPClient, remote_errors
+
+PIECE_BYTES = 32_768  # the largest piece that every SFTP server must accept
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands at the server for one path: the final file's SHA-256, and a temporary or not."""
+
+    path: str
+    final: str | None
+    temporary: bool
+
+    @property
+    def temporary_path(self) -> str:
+        """The name under which the file is written before it is complete."""
+        return f"{self.path}.tmp"
+
+    def refuse_other(self, content: bytes) -> None:
+        """Stop if something else than ``content`` stands under the final name.
+
+        Raises:
+            NameTaken: it does.
+        """
+        if self.final not in (None, sha256(content).hexdigest()):
+            raise NameTaken(
+                f"{self.path}: already there with another content. Nothing was changed; "
+                "compare the two with the receiver and decide."
+            )
+
+
+def find(sftp: SFTPClient, path: str) -> Found:
+    """Look at a path and its temporary name; the final file is read and hashed.
+
+    Raises:
+        RemoteFailure, LinkUnreachable: it cannot be told what is there.
+    """
+    return Found(path, hash_remote(sftp, path), _exists(sftp, f"{path}.tmp"))
+
+
+def place(sftp: SFTPClient, found: Found, content: bytes) -> None:
+    """Bring ``content`` under its final name, or accept it there; drop a temporary left over.
+
+    Raises:
+        NameTaken: another content is, or meanwhile came, under the final name.
+        DeliveryUnknown: what was written is under neither name any more.
+        ReadBackDiffers, RemoteFailure, LinkUnreachable: not delivered.
+    """
+    if found.final is not None:
+        found.refuse_other(content)
+        if found.temporary:
+            remove(sftp, found.temporary_path)
+        return
+    if found.temporary:
+        remove(sftp, found.temporary_path)
+    _write(sftp, found.temporary_path, content)
+    _read_back(sftp, found.temporary_path, content)
+    failpoint("link.before_rename")
+    _rename(sftp, found, content)
+
+
+def hash_remote(sftp: SFTPClient, path: str) -> str | None:
+    """Return the SHA-256 (hex) of a remote file, or None if it is not there."""
+    try:
+        return sha256(read_remote(sftp, path)).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def read_remote(sftp: SFTPClient, path: str, *, most_bytes: int | None = None) -> bytes:
+    """Read a whole remote file to its end.
+
+    Args:
+        sftp: an open session.
+        path: the remote path.
+        most_bytes: refuse a larger file without reading it.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        RemoteFailure: the server reports no size, another size than it gives, or an error.
+    """
+    with remote_errors(f"read {path}"), sftp.open(path, "rb") as file:
+        size = file.stat().st_size
+        if size is None:
+            raise RemoteFailure(f"{path}: the server reports no size; ask the relay's operator.")
+        if most_bytes is not None and size > most_bytes:
+            raise RemoteFailure(f"{path}: {size} bytes, more than the {most_bytes} expected.")
+        file.prefetch(size)
+        pieces = list(iter(lambda: file.read(PIECE_BYTES), b""))
+    content = b"".join(pieces)
+    if len(content) != size:
+        raise RemoteFailure(f"{path}: {len(content)} bytes came, the server reported {size}.")
+    return content
+
+
+def remove(sftp: SFTPClient, path: str) -> None:
+    """Remove a remote file; one that is gone already is fine."""
+    try:
+        with remote_errors(f"remove {path}"):
+            sftp.remove(path)
+    except FileNotFoundError:
+        return
+
+
+def _exists(sftp: SFTPClient, path: str) -> bool:
+    try:
+        with remote_errors(f"look at {path}"):
+            sftp.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write(sftp: SFTPClient, path: str, content: bytes) -> None:
+    half = len(content) // 2
+    try:
+        with remote_errors(f"write {path}"), sftp.open(path, "wx") as file:
+            file.set_pipelined(True)
+            _write_pieces(file, content[:half])
+            failpoint("link.mid_upload")
+            _write_pieces(file, content[half:])
+    except FileNotFoundError as error:
+        raise RemoteFailure(f"{path}: the folder does not exist at the server.") from error
+
+
+def _write_pieces(file: SFTPClient, content: bytes) -> None:
+    view = memoryview(content)
+    for start in range(0, len(content), PIECE_BYTES):
+        file.write(bytes(view[start : start + PIECE_BYTES]))
+
+
+def _read_back(sftp: SFTPClient, path: str, content: bytes) -> None:
+    try:
+        held = read_remote(sftp, path)
+    except FileNotFoundError as error:
+        raise _unknown(path) from error
+    if held != content:
+        raise ReadBackDiffers(
+            f"{path}: {len(content)} bytes were written, the server holds {len(held)} "
+            "with another hash. It was not published; retry, then ask the relay's operator "
+            "(space, quota)."
+        )
+
+
+def _rename(sftp: SFTPClient, found: Found, content: bytes) -> None:
+    try:
+        with remote_errors(f"rename {found.temporary_path}"):
+            sftp.rename(found.temporary_path, found.path)
+    except (FileNotFoundError, RemoteFailure) as error:
+        _judge_failed_rename(sftp, found.path, content, error)
+
+
+def _judge_failed_rename(sftp: SFTPClient, path: str, content: bytes, error: Exception) -> None:
+    """A rename that failed may still have been done, by us or by another worker: look."""
+    now = find(sftp, path)
+    if now.final is not None:
+        place(sftp, now, content)
+    elif now.temporary:
+        raise error
+    else:
+        raise _unknown(path) from error
+
+
+def _unknown(path: str) -> DeliveryUnknown:
+    return DeliveryUnknown(
+        f"{path}: what was written is gone; the receiver may have taken it. It is not sent again. "
+        "Look for its acknowledgement or ask the receiver, then record what is known."
+    )

@@ -1,0 +1,217 @@
+"""Claims matching: a day's claims against the eligible people, the protections and the ledger, as SQL.
+
+`sql/matching/claims/` holds the steps. With every run the same SQL runs over planted claims whose answers are known; a
+run that does not find exactly those fails, because "no duplicates" must never mean "could not match".
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.intake.keys import alias_key, name_key
+from pipelines.matching import planted
+from pipelines.matching.accounts import read_accounts
+from pipelines.matching.engine import MatchingError, run_steps
+from pipelines.matching.findings import rules
+from pipelines.programme import ROOT, Programme
+
+STEPS = sorted((ROOT / "sql" / "matching" / "claims").glob("*.sql"))
+RESULTS = ("applicant", "decision", "freed", "claim_finding", "line_finding", "person_finding", "omitted", "touch", "claim")
+HOLD_EFFECTS = ("hold", "wait")
+
+CLAIM = pa.schema(
+    [
+        *(
+            (name, pa.string())
+            for name in (
+                "claim_id", "channel", "arrival", "effective_on", "claim_kind", "supersedes_id", "household_id",
+                "applicant_resident_id", "name_key", "kana_key", "loose_kana_key", "date_key", "address_key",
+                "holder_key", "proxy_kind", "proxy_key", "account_key", "certificate_serial", "account_holder_kana",
+            )
+        ),
+        ("account_fault", pa.bool_()), ("yucho_converted", pa.bool_()), ("deficient", pa.bool_()),
+    ]
+)  # fmt: skip
+MEMBER = pa.schema(
+    [(n, pa.string()) for n in ("claim_id", "line", "name_key", "date_key")] + [("not_wanted", pa.bool_())]
+)
+PERSON = pa.schema(
+    [
+        *(
+            (name, pa.string())
+            for name in (
+                "person_id", "resident_id", "household_id", "name_key", "alias_key", "family_key", "given_key",
+                "kana_key", "loose_kana_key", "date_key", "address_key", "state", "claim_id",
+            )
+        ),
+        ("is_head", pa.bool_()), ("protected", pa.bool_()), ("died", pa.bool_()),
+    ]
+)  # fmt: skip
+NEWCOMER = pa.schema([(n, pa.string()) for n in ("household_id", "date_key")])
+EARLIER = pa.schema(
+    [
+        (n, pa.string())
+        for n in ("claim_id", "household_id", "applicant_id", "account_key", "certificate_serial", "proxy_kind", "outcome")
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A day's answer, by SQL relation name (see `sql/matching/claims/`), and each person's codes."""
+
+    relations: Mapping[str, pa.Table]
+    codes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def claims(self) -> int:
+        """How many claims were matched."""
+        return int(self.relations["claim"].num_rows)
+
+
+def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
+    """A staged claims table as the relation that the SQL reads."""
+
+    def text(name: str) -> pa.ChunkedArray:
+        """The column, null where the source has none or left it empty."""
+        if name not in claims.column_names:
+            return pa.chunked_array([pa.nulls(claims.num_rows, pa.string())])
+        column = claims.column(name)
+        return pc.if_else(pc.equal(column, ""), None, column)
+
+    online = channel == "online"
+    received = text("received_at" if online else "received_on")
+    arrival = pc.replace_substring_regex(received, r"[^0-9]", "")
+    effective = arrival if online else pc.coalesce(_digits(text("postmarked_on")), arrival)
+    accounts = read_accounts(claims)
+    lacking = pc.equal(claims.column("attachments"), "0") if online else pc.is_valid(text("deficiency_code"))
+    columns = {
+        "claim_id": claims.column("claim_no"), "channel": pa.array([channel] * claims.num_rows, pa.string()),
+        "arrival": arrival, "effective_on": pc.utf8_slice_codeunits(effective, 0, 8),
+        "supersedes_id": text("supersedes_no"), "proxy_kind": pc.coalesce(text("proxy_kind"), pa.scalar("")),
+        "account_key": pa.array([a.key for a in accounts], pa.string()),
+        "account_fault": pa.array([a.key is None for a in accounts], pa.bool_()),
+        "yucho_converted": pa.array([a.converted for a in accounts], pa.bool_()), "deficient": lacking,
+    }  # fmt: skip
+    return pa.table({f.name: columns.get(f.name, text(f.name)) for f in CLAIM}, schema=CLAIM)
+
+
+def _digits(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(column, r"[^0-9]", "")
+
+
+def member_relation(members: pa.Table) -> pa.Table:
+    """A staged members table as the relation that the SQL reads."""
+    return pa.table(
+        {
+            "claim_id": members.column("claim_no"), "line": members.column("line"),
+            "name_key": members.column("name_key"), "date_key": members.column("date_key"),
+            "not_wanted": pc.equal(members.column("not_wanted"), "yes"),
+        },
+        schema=MEMBER,
+    )  # fmt: skip
+
+
+def person_relation(people: pa.Table, protected: set[str], died: set[str]) -> pa.Table:
+    """The eligible people (register items, keys, state) as the relation that the SQL reads.
+
+    people: person_id, resident_id, household_id, name_kanji, relationship, the keys, state, claim_id. died: person ids
+    of those who died on or after the base date.
+    """
+    names = people.column("name_kanji")
+    person_ids = people.column("person_id")
+
+    def name_part(pattern: str) -> pa.ChunkedArray:
+        parts = pc.extract_regex(names, "^(?P<family>[^ 　（(]+)[ 　]+(?P<given>[^（(]+)")
+        return name_key(pc.struct_field(parts, pattern))
+
+    columns = {
+        "is_head": pc.starts_with(people.column("relationship"), "02"), "alias_key": alias_key(names),
+        "protected": pc.is_in(person_ids, value_set=pa.array(sorted(protected), pa.string())),
+        "died": pc.is_in(person_ids, value_set=pa.array(sorted(died), pa.string())),
+        "family_key": name_part("family"), "given_key": name_part("given"),
+    }  # fmt: skip
+    return pa.table(
+        {f.name: columns[f.name] if f.name in columns else people.column(f.name) for f in PERSON}, schema=PERSON
+    )
+
+
+def match_claims(programme: Programme, relations: Mapping[str, pa.Table], spill: Path | None = None) -> Matched:
+    """Match a day's claims.
+
+    relations: `claim`, `member`, `person`, `newcomer`, `earlier_claim` with the schemas above.
+
+    Raises:
+        MatchingError: there is nobody to match against, the SQL cannot run, or the planted claims are not found
+            exactly as they should be.
+    """
+    if relations["person"].num_rows == 0:
+        raise MatchingError("person: 対象者が一人もいません。住民基本台帳の抽出を先に取り込んでください。")
+    _assert_planted_found(programme)
+    return _run(programme, rules(programme), relations, spill)
+
+
+def _run(programme: Programme, rule: pa.Table, relations: Mapping[str, pa.Table], spill: Path | None) -> Matched:
+    deadline = pa.table({"deadline": [f"{programme.claims.deadline:%Y%m%d}"]})
+    found = run_steps(
+        STEPS, {**relations, "rule": rule, "setting": deadline}, RESULTS,
+        memory_limit="1GB", spill_folder=spill,
+    )  # fmt: skip
+    return Matched(found, _codes(rule, found))
+
+
+def _codes(rule_table: pa.Table, found: Mapping[str, pa.Table]) -> dict[str, str]:
+    """The codes behind each decided person's state, sorted and joined by `;`."""
+    rule = {row["code"]: row for row in rule_table.to_pylist()}
+    codes: dict[str, set[str]] = defaultdict(set)
+    states = dict(zip(*(found["decision"].column(c).to_pylist() for c in ("person_id", "state")), strict=True))
+    for row in found["person_finding"].to_pylist():
+        effect = {"held": "hold", "claimed": "wait"}.get(states.get(row["person_id"], ""))
+        acts = rule[row["code"]]["severity"] != "note" and rule[row["code"]]["effect"] == effect
+        if acts or (states.get(row["person_id"]) == "declined" and row["code"] == "MEMBER_NOT_WANTED"):
+            codes[row["person_id"]].add(row["code"])
+    return {person: ";".join(sorted(found_codes)) for person, found_codes in codes.items()}
+
+
+def _assert_planted_found(programme: Programme) -> None:
+    """Run the same SQL over planted claims and compare every answer."""
+    strict = rules(programme.model_copy(update={"findings": dict.fromkeys(programme.findings, "review")}))
+    matched = _run(programme, strict, planted.relations(programme), None)
+    decisions = matched.relations["decision"].to_pylist()
+    found = {row["person_id"]: (row["state"], matched.codes.get(row["person_id"], "")) for row in decisions}
+    lines = {(row["claim_id"], row["code"]) for name in ("line_finding", "claim_finding") for row in matched.relations[name].to_pylist()}
+    missed = planted.differences(found, lines)
+    if missed:
+        raise MatchingError("突合の自己点検に失敗しました(" + "、".join(missed) + ")。突合を止めました。SQLと設定を確認してください。")
+
+
+def held_share(matched: Matched) -> tuple[float, float]:
+    """(share of decided people who are held, share of claims nobody was found for)."""
+    states = matched.relations["decision"].column("state").to_pylist()
+    codes = matched.relations["claim_finding"].column("code").to_pylist()
+    return (
+        states.count("held") / len(states) if states else 0.0,
+        codes.count("HEAD_NOT_FOUND") / matched.claims if matched.claims else 0.0,
+    )
+
+
+def assert_plausible(programme: Programme, matched: Matched, day: date) -> None:
+    """The circuit breaker.
+
+    Raises:
+        MatchingError: a share above the programme's limit: something is wrong with the day's files or rules.
+    """
+    if matched.claims < programme.limits.min_claims:
+        return
+    held, unresolved = held_share(matched)
+    for name, share, limit in (
+        ("保留の割合", held, programme.limits.held_share),
+        ("申請者不明の割合", unresolved, programme.limits.unresolved_share),
+    ):
+        if share > limit:
+            raise MatchingError(f"{day}: {name} {share:.0%} が上限 {limit:.0%} を超えました。申請ファイルを確認してください。")

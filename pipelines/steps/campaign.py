@@ -1,0 +1,187 @@
+"""What every step is given: the programme, the ledger, staging, the people as they stand, and the link."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from pipelines.disclosure.guard import Guard, Secret
+from pipelines.intake import keys
+from pipelines.intake.checks import assert_validation_is_on
+from pipelines.intake.staging import Staging
+from pipelines.ledger import people, tables
+from pipelines.ledger.engine import open_ledger
+from pipelines.ledger.store import Ledger, fetch, insert_new
+from pipelines.link.identity import Identity, load_certificate
+from pipelines.link.session import SFTPClient
+from pipelines.programme import Programme, Settings, load_programme
+
+Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
+
+ITEMS = (
+    "resident_id", "household_id", "name_kana", "name_kanji", "relationship", "birth_date", "postal_code", "address",
+    "address_supplement", "head_name_kanji",
+)  # fmt: skip
+KEYS = ("name_key", "kana_key", "loose_kana_key", "date_key", "address_key")
+PEOPLE = pa.schema([(n, pa.string()) for n in ("person_id", *ITEMS, *KEYS)])
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One programme on one installation. sessions: party -> an open SFTP session to that party's home."""
+
+    programme: Programme
+    settings: Settings
+    ledger: Ledger
+    staging: Staging
+    sessions: Sessions
+
+    @property
+    def home(self) -> Path:
+        """Where this installation keeps its files."""
+        return self.settings.home
+
+    @property
+    def inbox(self) -> Path:
+        """What reaches General Affairs' own PC."""
+        return self.settings.inputs / "ward"
+
+    @cached_property
+    def ward(self) -> Identity:
+        """The ward's certificate and key."""
+        return Identity.load(self.settings.home / "pki" / "ward")
+
+    def certificate(self, party: str) -> Any:
+        """A party's pinned certificate."""
+        return load_certificate(self.settings.home / "pki" / "ward" / "parties" / f"{party}.crt")
+
+    @cached_property
+    def snapshot_people(self) -> pa.Table:
+        """The frozen snapshot (schema `PEOPLE`); empty before it is frozen."""
+        with self.ledger.read() as connection:
+            query = sa.select(tables.snapshot.c.frozen_on).filter_by(programme=self.programme.id)
+            day = connection.execute(query).scalar_one_or_none()
+        if day is None:
+            return PEOPLE.empty_table()
+        rows = self.staging.read("register", day)
+        ids = pc.binary_join_element_wise("R", rows.column("resident_id"), "")
+        return rows.append_column("person_id", ids).select(PEOPLE.names).cast(PEOPLE)
+
+    def additions(self) -> pa.Table:
+        """People who are eligible by evidence (schema `PEOPLE`), with match keys made from what the evidence says."""
+        a, e = tables.addition, tables.entitlement
+        columns = [a.c[n] if n in a.c else e.c[n] for n in ("person_id", *ITEMS)]
+        query = (
+            sa.select(*columns)
+            .join(e, (e.c.programme == a.c.programme) & (e.c.person_id == a.c.person_id))
+            .where(a.c.programme == self.programme.id)
+            .order_by(a.c.person_id)
+        )
+        with self.ledger.read() as connection:
+            rows = fetch(connection, query, pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]))
+        return add_keys(rows, self.programme.benefit.municipality_code)
+
+    def people(self) -> pa.Table:
+        """Everybody eligible (schema `PEOPLE`): the snapshot and the additions."""
+        return pa.concat_tables([self.snapshot_people, self.additions()])
+
+    def people_with_states(self) -> pa.Table:
+        """`people()` with state, claim_id, codes and form_route of the ledger."""
+        with self.ledger.read() as connection:
+            states = people.read_states(connection, self.programme.id)
+        found = self.people()
+        order = pc.index_in(found.column("person_id"), value_set=states.column("person_id").combine_chunks())
+        states = states.take(order)
+        for name in ("state", "claim_id", "codes", "form_route"):
+            found = found.append_column(name, states.column(name))
+        return found
+
+    def guard(self, day: date) -> Guard:
+        """The present state of protection, for the gate."""
+        with self.ledger.read() as connection:
+            protected = people.protected_ids(connection, self.programme.id)
+            braille = people.braille_ids(connection, self.programme.id)
+            p, u = tables.protection, tables.unlinked_row
+            mailing = connection.execute(
+                sa.select(p.c.person_id, p.c.mailing_address).where(
+                    p.c.programme == self.programme.id, p.c.kind == "evacuation", p.c.mailing_address != ""
+                )
+            ).all()
+            undecided = connection.execute(
+                sa.select(sa.func.count()).select_from(u).filter_by(programme=self.programme.id, decided=False)
+            ).scalar_one()
+        addresses: dict[str, list[str]] = {}
+        for person, address in mailing:
+            addresses.setdefault(person, []).append(address)
+        everybody = self.people()
+        kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
+        secrets = tuple(
+            Secret(
+                row["person_id"], row["resident_id"], (row["name_kanji"], row["name_kana"]), row["birth_date"],
+                tuple(addresses.get(row["person_id"], ())),
+            )
+            for row in kept.to_pylist()
+        )  # fmt: skip
+        list_days = {
+            source.dataset: (self.staging.days(source.dataset, day) or [None])[-1]
+            for source in self.programme.list_sources
+        }
+        withheld = withheld_people(everybody, protected, braille)
+        return Guard(frozenset(protected), frozenset(withheld), secrets, list_days, undecided)
+
+    def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
+        """Record that something was refused, so that it is seen, and say so."""
+        row = {"programme": self.programme.id, "day": day, "subject": subject, "reason": reason}
+        with self.ledger.write() as connection:
+            insert_new(connection, tables.refusal, [row])
+        return {"subject": subject, "refused": reason}
+
+
+def withheld_people(everybody: pa.Table, protected: set[str], braille: set[str]) -> set[str]:
+    """Who must not appear in a contractor's file: the protected, everybody under a protected head, Braille households."""
+    ids, households = everybody.column("person_id"), everybody.column("household_id")
+    head = pc.starts_with(everybody.column("relationship"), "02")
+    is_protected = pc.is_in(ids, value_set=_ids(protected))
+    by_head = households.filter(pc.and_(is_protected, head))
+    by_braille = households.filter(pc.is_in(ids, value_set=_ids(braille)))
+    special = pa.chunked_array([*by_head.chunks, *by_braille.chunks], pa.string()).drop_null()
+    in_special = pc.is_in(households, value_set=special.combine_chunks())
+    return set(ids.filter(pc.or_(in_special, is_protected)).to_pylist())
+
+
+def add_keys(rows: pa.Table, municipality: str) -> pa.Table:
+    """Match keys for people rows that were not staged."""
+    made = {
+        "name_key": keys.name_key(rows.column("name_kanji")), "kana_key": keys.kana_key(rows.column("name_kana")),
+        "loose_kana_key": keys.loose_kana_key(rows.column("name_kana")),
+        "date_key": keys.date_key(rows.column("birth_date")),
+        "address_key": keys.address_key(rows.column("address"), municipality),
+    }  # fmt: skip
+    for name, column in made.items():
+        rows = rows.append_column(name, column)
+    return rows.select(PEOPLE.names).cast(PEOPLE)
+
+
+def _ids(ids: set[str]) -> pa.Array:
+    return pa.array(sorted(ids), pa.string())
+
+
+def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
+    """Open everything a step needs.
+
+    Raises:
+        KyufuError: the programme, the ledger or the environment is not usable.
+    """
+    assert_validation_is_on()
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    programme = load_programme(settings.programme_path)
+    return Campaign(
+        programme, settings, Ledger(open_ledger(settings.ledger_url), programme.id), Staging(settings.home), sessions
+    )

@@ -1,0 +1,192 @@
+"""Claims: receive them over three channels, match them, decide every person named on them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pipelines.errors import KyufuError, PeriodRefused
+from pipelines.intake.receive import assert_may_enter, expected_files
+from pipelines.ledger import people, tables
+from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import Move, fetch, insert_new, insert_rows, move, record
+from pipelines.matching import claims as matching
+from pipelines.steps import inbox, register
+from pipelines.steps.campaign import Campaign
+
+CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
+
+
+def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
+    """Stage a channel's claims of the day; outside the programme's periods that is refused and recorded."""
+    dataset = CHANNELS[channel]
+    if (staged := c.staging.manifest(dataset, day)) is not None:
+        inbox.enter(c, staged)
+        return {**inbox.counts(staged), "received": True}
+    source = c.programme.source(dataset)
+    try:
+        assert_may_enter(source, day)
+        files = _files(c, source.party, dataset, day)
+    except PeriodRefused as error:
+        return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
+    if files is None:
+        return {"dataset": dataset, "received": False}
+    return {**inbox.stage_and_enter(c, dataset, day, files), "received": True}
+
+
+def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes] | None:
+    if party == "ward":
+        return inbox.read_ward_files(c, dataset, day)
+    sent = inbox.fetch_from_party(c, party, day)
+    wanted = expected_files(c.programme, dataset, day)
+    files = {name: data for name, data in sent.items() if name in wanted}
+    if files and len(files) != len(wanted):
+        raise KyufuError(f"{dataset} {day}: {party}から届いたファイルが{len(files)}個です({len(wanted)}個で一組)。相手先に確認してください。")
+    return files or None
+
+
+def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
+    """Match the day's claims and enter every decision in the ledger, all or nothing."""
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        relations = _relations(c, connection, day)
+        if relations is None:
+            return {"claims": 0, "decided": {}, "findings": {}}
+        c.guard(day).assert_lists_current(c.programme, day)
+        matched = matching.match_claims(c.programme, relations, c.home / "spill")
+        matching.assert_plausible(c.programme, matched, day)
+        return _enter(c, connection, matched, day)
+
+    return c.ledger.once("claims.decide", day, work)
+
+
+def _relations(c: Campaign, connection: sa.Connection, day: date) -> dict[str, pa.Table] | None:
+    """Today's claims with everything they are matched against; None on a day without claims."""
+    claims, members = [], []
+    for channel, dataset in CHANNELS.items():
+        if c.staging.manifest(dataset, day) is not None:
+            claims.append(matching.claim_relation(channel, c.staging.read(dataset, day, "claims")))
+            members.append(matching.member_relation(c.staging.read(dataset, day, "members")))
+    if not claims:
+        return None
+    late = register.late_arrivals(c, day)
+    return {
+        "claim": pa.concat_tables(claims), "member": pa.concat_tables(members),
+        "person": matching.person_relation(
+            c.people_with_states(), people.protected_ids(connection, c.programme.id), register.died_since_base_date(c, day)
+        ),
+        "newcomer": late.select(matching.NEWCOMER.names).cast(matching.NEWCOMER) if late else matching.NEWCOMER.empty_table(),
+        "earlier_claim": _earlier_claims(connection, c.programme.id),
+    }  # fmt: skip
+
+
+def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:
+    t = tables.claim
+    account = t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
+    columns = [t.c[n] if n in t.c else account for n in matching.EARLIER.names]
+    return fetch(connection, sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id), matching.EARLIER)
+
+
+def _enter(c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date) -> dict[str, Any]:
+    """Write claims, findings and moves; return counts by state and code."""
+    found = matched.relations
+    outcomes = _outcomes(matched)
+    insert_rows(connection, tables.claim, _claim_rows(c.programme.id, found, outcomes, day))
+    superseded = [row["supersedes_id"] for row in found["claim"].to_pylist() if row["claim_kind"] != "new" and row["supersedes_id"]]
+    _mark_superseded(connection, c.programme.id, superseded)
+    findings = _findings(c, found)
+    insert_new(connection, tables.finding, findings)
+    decided = found["decision"].to_pylist()
+    moves = [
+        Move(row["person_id"], Entitlement(row["state"]), row["claim_id"], matched.codes.get(row["person_id"], ""))
+        for row in decided
+    ] + [Move(row["person_id"], Entitlement.UNCLAIMED) for row in found["freed"].to_pylist()]
+    move(connection, c.programme.id, moves, "claims", "", day)
+    result = {
+        "claims": matched.claims,
+        "decided": dict(sorted(Counter(row["state"] for row in decided).items())),
+        "outcomes": dict(sorted(Counter(outcomes.values()).items())),
+        "findings": dict(sorted(Counter(row["code"] for row in findings).items())),
+    }
+    record(connection, c.programme.id, "claims.decided", "system", f"claims:{day}", result, day)
+    return result
+
+
+def _outcomes(matched: matching.Matched) -> dict[str, str]:
+    """claim_id -> what became of the claim."""
+    found = matched.relations
+    outcomes = {
+        row["claim_id"]: "withdrawn" if row["claim_kind"] == "withdrawal" else "superseded"
+        for row in found["claim"].to_pylist()
+    }
+    touched: dict[str, set[str]] = {}
+    states = {row["person_id"]: (row["state"], row["claim_id"]) for row in found["decision"].to_pylist()}
+    for row in found["touch"].to_pylist():
+        state, deciding = states[row["person_id"]]
+        counts = deciding == row["claim_id"] or row["is_disputed"]
+        touched.setdefault(row["claim_id"], set()).add(state if counts else "duplicate")
+    duplicates = {
+        row["claim_id"] for row in found["line_finding"].to_pylist() if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_PAID")
+    }
+    names = (("held", "held"), ("claimed", "deficient"), ("approved", "paid"), ("declined", "paid"), ("duplicate", "duplicate"))
+    for row in found["applicant"].to_pylist():
+        seen = touched.get(row["claim_id"], set())
+        if row["person_id"] is None:
+            outcomes[row["claim_id"]] = "unresolved"
+        elif not seen:
+            outcomes[row["claim_id"]] = "duplicate" if row["claim_id"] in duplicates else "no_effect"
+        else:
+            outcomes[row["claim_id"]] = next(outcome for state, outcome in names if state in seen)
+    return outcomes
+
+
+def _claim_rows(
+    programme: str, found: Mapping[str, pa.Table], outcomes: Mapping[str, str], day: date
+) -> list[dict[str, Any]]:
+    applicants = {row["claim_id"]: row for row in found["applicant"].to_pylist()}
+    rows = []
+    for row in found["claim"].to_pylist():
+        applicant = applicants.get(row["claim_id"], {})
+        account = row["account_key"].split("|") if row["account_key"] else [None] * 4
+        rows.append(
+            {
+                "programme": programme, "claim_id": row["claim_id"], "channel": row["channel"], "day": day,
+                "kind": row["claim_kind"], "supersedes_id": row["supersedes_id"],
+                "household_id": applicant.get("household_id"), "applicant_id": applicant.get("person_id"),
+                "outcome": outcomes[row["claim_id"]], "certificate_serial": row["certificate_serial"],
+                "proxy_kind": row["proxy_kind"], "account_holder_kana": row["account_holder_kana"],
+                "bank_code": account[0], "branch_code": account[1], "account_type": account[2],
+                "account_number": account[3],
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _mark_superseded(connection: sa.Connection, programme: str, claim_ids: list[str]) -> None:
+    t = tables.claim
+    for claim_id in claim_ids:
+        connection.execute(
+            sa.update(t)
+            .where(t.c.programme == programme, t.c.claim_id == claim_id, t.c.outcome.not_in(["withdrawn", "paid"]))
+            .values(outcome="superseded")
+        )
+
+
+def _findings(c: Campaign, found: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
+    """Every finding once: about the claim (line empty), a line, or a person."""
+    rows = [
+        *({**row, "line": "", "person_id": None} for row in found["claim_finding"].to_pylist()),
+        *found["line_finding"].to_pylist(),
+        *(row for row in found["person_finding"].to_pylist() if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_NOT_WANTED")),
+        *({**row, "line": row["person_id"], "code": "MEMBER_OMITTED"} for row in found["omitted"].to_pylist()),
+    ]
+    return [
+        {
+            "programme": c.programme.id, "claim_id": row["claim_id"], "line": row["line"], "code": row["code"],
+            "severity": c.programme.findings[row["code"]], "person_id": row["person_id"],
+        }
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,178 @@
+"""The application forms: the contractor's file, and the ward's own way for protected people and Braille households."""
+
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from pipelines.disclosure.guard import DisclosureRefused
+from pipelines.disclosure.release import make_release
+from pipelines.errors import KyufuError
+from pipelines.intake.staging import sha256
+from pipelines.ledger import people, tables
+from pipelines.ledger.approvals import assert_approved
+from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import record
+from pipelines.outputs import braille
+from pipelines.outputs._csv import read_csv
+from pipelines.outputs.forms import FormsProfile, build_forms
+from pipelines.outputs.forms_check import compare_forms
+from pipelines.outputs.handover import build_handover
+from pipelines.steps import outbox
+from pipelines.steps.campaign import ITEMS, Campaign
+
+_SENT_TO = (Entitlement.UNCLAIMED, Entitlement.CLAIMED, Entitlement.HELD)
+_DERIVED = ("barcode", "members", "line")
+_BRAILLE = ("braille_kana", "braille_cells", "braille_brf", "check_by_person")
+
+
+def build(c: Campaign, day: date) -> dict[str, Any]:
+    """Build the day's forms: everybody who has none yet, and nobody whom linkage has not cleared.
+
+    Returns counts, and the subject and hash that one person approves. On a day on which the disclosure does not allow
+    the contractor's file, that is recorded as refused and the ward's own forms are still made.
+    """
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        guard = c.guard(day)
+        waiting = _waiting(c)
+        in_house = pc.or_(
+            pc.is_in(waiting.column("person_id"), value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string())),
+            pc.or_(pc.is_null(waiting.column("household_id")), _form_already_sent(c, waiting)),
+        )
+        made = {}
+        refused = None
+        try:
+            made["contractor"] = _contractor(c, connection, guard, waiting.filter(pc.invert(in_house)), day)
+        except DisclosureRefused as error:
+            guard.assert_lists_current(c.programme, day)  # a list's fault stops everything
+            refused = str(error)
+        made["inhouse"] = _in_house(c, connection, guard, waiting.filter(in_house), day)
+        names = [name for name in made.values() if name]
+        return {
+            "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
+            "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
+            "needed": c.programme.people.forms_approvals if names else 0,
+        }  # fmt: skip
+
+    result = c.ledger.once("forms.build", day, work)
+    if result["refused"]:
+        c.note_refusal("forms", result["refused"], day)
+    return result
+
+
+def release(c: Campaign, day: date) -> dict[str, Any]:
+    """Send what was approved and mark its people as having a form."""
+    draft = c.ledger.result_of("forms.build", day)
+    if draft is None:
+        raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
+    with c.ledger.read() as connection:
+        if draft["names"]:
+            assert_approved(connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"])
+    sent = [outbox.send(c, name, day) for name in draft["names"]]
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        return {"people": sum(_mark_sent(c, connection, name, day) for name in draft["names"])}
+
+    return {**c.ledger.once("forms.sent", day, work), "files": sent}
+
+
+def confirm(c: Campaign, day: date) -> dict[str, Any]:
+    """Wait until the contractor has acknowledged the forms."""
+    draft = c.ledger.result_of("forms.build", day) or {"names": []}
+    return {"files": [outbox.await_acknowledgement(c, name, day) for name in draft["names"]]}
+
+
+def _waiting(c: Campaign) -> pa.Table:
+    """Everybody who may claim and has no form yet, in register order."""
+    everybody = c.people_with_states()
+    may_claim = pc.is_in(everybody.column("state"), value_set=pa.array([str(s) for s in _SENT_TO]))
+    return everybody.filter(pc.and_(may_claim, pc.is_null(everybody.column("form_route"))))
+
+
+def _form_already_sent(c: Campaign, waiting: pa.Table) -> pa.ChunkedArray:
+    """People who joined a household after its form was sent: theirs goes by the ward's own way."""
+    everybody = c.people_with_states()
+    sent = everybody.filter(pc.is_valid(everybody.column("form_route"))).column("household_id").drop_null()
+    return pc.is_in(waiting.column("household_id"), value_set=sent.combine_chunks())
+
+
+def _contractor(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date) -> str | None:
+    if rows.num_rows == 0:
+        return None
+    payload = build_forms(rows)
+    if differences := compare_forms(rows, payload):
+        raise KyufuError(f"forms {day}: 申請書と台帳が{len(differences)}か所違います。最初: {differences[0]}")
+    records = sum(1 for _ in read_csv(payload, FormsProfile().csv)) - 1
+    made = make_release(
+        c.programme, guard, "forms", name=f"forms_{day:%Y%m%d}.csv", payload=payload, columns=(*ITEMS, *_DERIVED),
+        people=frozenset(rows.column("person_id").to_pylist()), records=records, sum_yen=None, day=day,
+    )  # fmt: skip
+    outbox.keep(c, connection, made)
+    return made.name
+
+
+def _in_house(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date) -> str | None:
+    if rows.num_rows == 0:
+        return None
+    table = _with_route(connection, c.programme.id, rows)
+    columns = tuple(n for n in table.column_names if n != "person_id")
+    made = make_release(
+        c.programme, guard, "inhouse", name=f"inhouse_{day:%Y%m%d}.csv", payload=build_handover(table.select(list(columns))),
+        columns=columns, people=frozenset(rows.column("person_id").to_pylist()), records=table.num_rows, sum_yen=None,
+        day=day,
+    )  # fmt: skip
+    outbox.keep(c, connection, made)
+    return made.name
+
+
+def _with_route(connection: sa.Connection, programme: str, rows: pa.Table) -> pa.Table:
+    """The in-house list: where each form goes, and the Braille of the envelope."""
+    p = tables.protection
+    query = sa.select(p.c.person_id, p.c.kind, p.c.mailing_address).where(p.c.programme == programme)
+    care = {row.person_id: row for row in connection.execute(query.order_by(p.c.mailing_address))}
+    holders = people.braille_ids(connection, programme)
+    households = {
+        h for person, h in zip(*(rows.column(n).to_pylist() for n in ("person_id", "household_id")), strict=True)
+        if person in holders
+    }  # fmt: skip
+    out = []
+    for row in rows.to_pylist():
+        protection = care.get(row["person_id"])
+        in_braille = row["household_id"] in households
+        route = "braille" if in_braille and not protection else "household"
+        if protection:
+            route = "person" if protection.mailing_address else "department"
+        kana = braille.to_kana(row["name_kana"], row["name_kanji"]) if in_braille and row["name_kana"] else ""
+        cells = braille.to_cells(kana) if kana else ""
+        out.append(
+            {
+                "person_id": row["person_id"], **{n: row[n] or "" for n in ITEMS}, "route": route,
+                "mailing_address": protection.mailing_address if protection else "",
+                "braille_kana": kana, "braille_cells": cells, "braille_brf": braille.to_brf(cells) if cells else "",
+                "check_by_person": "要確認" if kana and braille.doubtful(row["name_kana"], row["name_kanji"]) else "",
+            }
+        )  # fmt: skip
+    return pa.Table.from_pylist(out)
+
+
+def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
+    import json
+
+    route = "contractor" if name.startswith("forms_") else "inhouse"
+    who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
+    e = tables.entitlement
+    connection.execute(
+        sa.update(e)
+        .where(e.c.programme == c.programme.id, e.c.person_id == sa.bindparam("b_person"))
+        .values(form_route=route, form_on=day),
+        [{"b_person": person} for person in who],
+    )
+    record(connection, c.programme.id, "forms.sent", "system", name, {"people": len(who), "route": route}, day)
+    return len(who)
+
+
+def _content_hash(c: Campaign, names: list[str]) -> str:
+    return sha256("".join(sha256((outbox.folder(c, n) / "payload").read_bytes()) for n in names).encode())

@@ -1,0 +1,179 @@
+"""Sending: a release is stored, checked again at the moment of sending, sealed once, delivered once, acknowledged.
+
+`HOME/releases/<name>/{payload, people.json, sealed.p7m, manifest}`; the ledger's `release` row says how far it is.
+"""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipelines.disclosure.guard import DisclosureRefused
+from pipelines.disclosure.release import Release, make_release
+from pipelines.errors import KyufuError
+from pipelines.failpoints import failpoint
+from pipelines.intake.staging import sha256
+from pipelines.ledger import tables
+from pipelines.ledger.store import insert_new, record
+from pipelines.link import receiving
+from pipelines.link.delivery import Parcel, publish
+from pipelines.link.errors import DeliveryUnknown
+from pipelines.steps import inbox
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.files import write_whole
+
+
+def folder(c: Campaign, name: str) -> Path:
+    """Where a release's bytes lie."""
+    return c.home / "releases" / name
+
+
+def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
+    """Store a release's bytes and enter it in the ledger; the same again changes nothing.
+
+    Raises:
+        KyufuError: other bytes are stored under that name.
+    """
+    path = folder(c, release.name)
+    if (path / "payload").is_file() and sha256((path / "payload").read_bytes()) != release.sha256:
+        state = connection.execute(sa.select(tables.release.c.state).filter_by(name=release.name)).scalar_one_or_none()
+        if state is not None:
+            raise KyufuError(f"{release.name}: 同じ名前で別の内容が保存されています。作り直す前に取り下げてください。")
+    about = {"people": sorted(release.people), "columns": release.columns}
+    write_whole(path / "people.json", json.dumps(about).encode())
+    write_whole(path / "payload", release.payload)
+    row = {
+        "programme": c.programme.id, "name": release.name, "disclosure": release.disclosure.id,
+        "recipient": release.disclosure.recipient, "medium": release.disclosure.medium,
+        "basis": release.disclosure.basis, "fields": ",".join(release.columns), "records": release.records,
+        "people": len(release.people), "sum_yen": release.sum_yen, "sha256": release.sha256,
+        "business_date": release.business_date, "acknowledged": False,
+        "state": "released" if release.disclosure.medium == "lgwan" else "kept",
+    }  # fmt: skip
+    insert_new(connection, tables.release, [row])
+    detail = {"records": release.records, "people": len(release.people), "sha256": release.sha256}
+    record(connection, c.programme.id, "release.made", "system", release.name, detail, release.business_date)
+
+
+def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
+    """Bring a stored release to its recipient, wherever an earlier attempt stopped.
+
+    Raises:
+        DisclosureRefused: protections or periods have changed since it was made.
+        DeliveryUnknown, NameTaken: what is at the receiver is not what we know; a person decides.
+    """
+    row = _row(c, name)
+    if row["state"] in ("delivered", "kept"):
+        return _result(row)
+    if row["state"] not in ("released", "sealed", "sending"):
+        raise KyufuError(f"{name}: 状態が{row['state']}のため送れません。手引(docs/runbook.md)を見てください。")
+    if row["state"] != "sending":
+        _check_again(c, row, day)
+    parcel = _sealed(c, row, day)
+    started = row["state"] == "sending"
+    _set_state(c, name, "sending", day)
+    failpoint("outbox.sending")
+    try:
+        with c.sessions(row["recipient"]) as sftp:
+            publish(sftp, "inbox", parcel, started_before=started)
+    except DeliveryUnknown:
+        _set_state(c, name, "unknown", day)
+        raise
+    failpoint("outbox.sent")
+    _set_state(c, name, "delivered", day)
+    return _result(_row(c, name))
+
+
+def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
+    """Wait for the receiver's signed acknowledgement and compare it with what was sent.
+
+    Raises:
+        InputMissing: none came in time.
+        KyufuError: the receiver refused the file, or read something else than was sent.
+    """
+    row = _row(c, name)
+    if row["acknowledged"] or row["medium"] != "lgwan":
+        return _result(row)
+    sender = c.certificate(row["recipient"])
+    found: list[Any] = []
+
+    def look() -> bool:
+        with c.sessions(row["recipient"]) as sftp:
+            answer = receiving.read_acknowledgement(sftp, "outbox", name, sender, day)
+        found.append(answer)
+        return answer is not None
+
+    inbox.wait_until(c, look, f"{name}の受領通知")
+    answer = found[-1]
+    if not answer.accepted or (answer.sha256, answer.records, answer.sum_yen) != (row["sha256"], row["records"], row["sum_yen"]):
+        raise KyufuError(f"{name}: 受領者の確認が合いません(受理={answer.accepted})。送った内容と受領通知を照合してください。")
+    with c.ledger.write() as connection:
+        connection.execute(
+            sa.update(tables.release).filter_by(programme=c.programme.id, name=name).values(acknowledged=True)
+        )
+        record(connection, c.programme.id, "release.acknowledged", row["recipient"], name, {"sha256": row["sha256"]}, day)
+    return _result(_row(c, name))
+
+
+def withdraw(c: Campaign, name: str, reason: str, day: date) -> None:
+    """Take back a release that was not sent: its content is no longer allowed to leave."""
+    _set_state(c, name, "withdrawn", day, {"reason": reason})
+
+
+def _check_again(c: Campaign, row: Any, day: date) -> None:
+    """Make the release anew from its stored bytes against the present protections, periods and lists."""
+    path = folder(c, row["name"])
+    about = json.loads((path / "people.json").read_bytes())
+    again = make_release(
+        c.programme, c.guard(day), row["disclosure"], name=row["name"], payload=(path / "payload").read_bytes(),
+        columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
+        sum_yen=row["sum_yen"], day=day,
+    )  # fmt: skip
+    if again.sha256 != row["sha256"]:
+        raise DisclosureRefused(f"{row['name']}: 保存した内容が審査時と違います。送付を止めました。")
+
+
+def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
+    """The sealed bytes, made once and stored before anything is sent."""
+    path = folder(c, row["name"])
+    if row["sealed_sha256"] is None:
+        parcel = Parcel.pack(
+            (path / "payload").read_bytes(), name=row["name"], kind=row["disclosure"], business_date=day,
+            records=row["records"], sum_yen=row["sum_yen"], programme=c.programme.id,
+            unpayable=c.programme.is_demonstration, signer=c.ward, recipient=c.certificate(row["recipient"]),
+        )  # fmt: skip
+        write_whole(path / "sealed.p7m", parcel.sealed_bytes())
+        write_whole(path / "manifest", parcel.manifest)
+        with c.ledger.write() as connection:
+            connection.execute(
+                sa.update(tables.release)
+                .filter_by(programme=c.programme.id, name=row["name"])
+                .values(sealed_sha256=parcel.sealed_sha256, state="sealed")
+            )
+        row = _row(c, row["name"])
+    return Parcel(row["name"], path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes())
+
+
+def _row(c: Campaign, name: str) -> Any:
+    with c.ledger.read() as connection:
+        query = sa.select(tables.release).filter_by(programme=c.programme.id, name=name)
+        row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise KyufuError(f"{name}: この名前の提供データはありません。先に作成してください。")
+    return row
+
+
+def _set_state(c: Campaign, name: str, state: str, day: date, detail: dict[str, Any] | None = None) -> None:
+    with c.ledger.write() as connection:
+        r = tables.release
+        connection.execute(sa.update(r).filter_by(programme=c.programme.id, name=name).values(state=state))
+        record(connection, c.programme.id, f"release.{state}", "system", name, detail or {}, day)
+
+
+def _result(row: Any) -> dict[str, Any]:
+    return {
+        "name": row["name"], "recipient": row["recipient"], "records": row["records"], "sum_yen": row["sum_yen"],
+        "sha256": row["sha256"], "state": row["state"], "acknowledged": row["acknowledged"],
+    }  # fmt: skip

@@ -1,0 +1,193 @@
+"""Payments: draft what is approved, declare it, let two people decide, write the bank's file, send it."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipelines.disclosure.release import make_release
+from pipelines.errors import KyufuError
+from pipelines.failpoints import failpoint
+from pipelines.ledger import payments, tables
+from pipelines.ledger.approvals import assert_approved, is_rejected
+from pipelines.ledger.payments import Declared, Payment
+from pipelines.ledger.states import Batch
+from pipelines.outputs import business_days, zengin
+from pipelines.steps import outbox
+from pipelines.steps.approvals import drafter
+from pipelines.steps.campaign import Campaign
+
+_FIELDS = (
+    "bank_code", "branch_code", "account_type", "account_number", "account_holder_kana", "amount_yen", "payment_key",
+)  # fmt: skip
+
+
+def draft(c: Campaign, day: date) -> dict[str, Any]:
+    """Declare the day's batches: count, sum and hashes first; their people are in payment from here on.
+
+    Returns the totals, and the subject and hash that two people approve; `needed` is 0 when there is nothing to pay.
+    """
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        c.guard(day).assert_lists_current(c.programme, day)
+        batches = _declare(c, payments.payable(connection, c.programme.id), day)
+        payments.draft(connection, c.programme.id, batches, drafter(c), day)
+        return {
+            "batches": [b.batch_id for b in batches], "payments": sum(len(b.payments) for b in batches),
+            "people": sum(b.people for b in batches), "sum_yen": sum(b.sum_yen for b in batches),
+            "transfer_date": _transfer_date(c, day).isoformat(), "subject": f"payments:{day}",
+            "hash": hashlib.sha256("".join(b.content_hash for b in batches).encode()).hexdigest(),
+            "needed": c.programme.people.money_approvals if batches else 0,
+        }  # fmt: skip
+
+    return c.ledger.once("payments.draft", day, work)
+
+
+def build(c: Campaign, day: date) -> dict[str, Any]:
+    """After the approvals: write each batch's file, read it back against what was declared, make its release.
+
+    A rejection voids the day's batches: their people are approved again and wait for the next draft.
+    """
+    drafted = _drafted(c, day)
+    if is_rejected_by_anybody(c, drafted["subject"]):
+        return _void_all(c, drafted["batches"], day)
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        if drafted["batches"]:
+            assert_approved(connection, c.programme.id, drafted["subject"], drafted["hash"], drafted["needed"])
+        names = [_build_one(c, connection, batch_id, day) for batch_id in drafted["batches"]]
+        return {"names": names, "rejected": False}
+
+    return c.ledger.once("payments.build", day, work)
+
+
+def send(c: Campaign, day: date) -> dict[str, Any]:
+    """Send the day's files to the bank and wait for its acknowledgement."""
+    built = c.ledger.result_of("payments.build", day)
+    if built is None:
+        raise KyufuError(f"payments {day}: 振込ファイルはまだ作成されていません。")
+    drafted = _drafted(c, day)
+    pairs = zip(drafted["batches"], built["names"], strict=False)
+    return {"files": [_send_one(c, batch_id, name, day) for batch_id, name in pairs]}
+
+
+def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
+    """One batch: marked as sending first, because from then on it may never be voided."""
+    if _state(c, batch_id) == Batch.APPROVED:
+        with c.ledger.write() as connection:
+            payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.APPROVED}, Batch.SENDING)
+    failpoint("payments.sending")
+    outbox.send(c, name, day)
+    result = outbox.await_acknowledgement(c, name, day)
+    if _state(c, batch_id) == Batch.SENDING:
+        with c.ledger.write() as connection:
+            payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.SENDING}, Batch.DELIVERED)
+    return result
+
+
+def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declared]:
+    """Cut the payments into batches of at most the bank's limit; ids come from the content."""
+    batches = []
+    size = c.programme.bank.max_records
+    for number, start in enumerate(range(0, len(payable), size), start=1):
+        part = tuple(payable[start : start + size])
+        content = payments.content_hash(part)
+        batches.append(
+            Declared(
+                f"B{content[:16]}", f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
+                zengin.account_hash([_record(p) for p in part]), content,
+            )
+        )  # fmt: skip
+    return batches
+
+
+def _transfer_date(c: Campaign, day: date) -> date:
+    return business_days.transfer_date(day, c.programme.bank.lead_business_days)
+
+
+def _record(payment: Payment) -> zengin.Payment:
+    return zengin.Payment(
+        bank_code=payment.bank_code, branch_code=payment.branch_code, account_type=payment.account_type,
+        account_number=payment.account_number, payee_kana=zengin.bank_name_kana(payment.account_holder_kana).value,
+        amount_yen=payment.amount_yen, customer_code_1=payment.payment_key,
+    )  # fmt: skip
+
+
+def profile(c: Campaign) -> zengin.Profile:
+    """The bank's way with the standard's records."""
+    return zengin.Profile(line_break=c.programme.bank.line_break, max_records=c.programme.bank.max_records)
+
+
+def _build_one(c: Campaign, connection: sa.Connection, batch_id: str, day: date) -> str:
+    """The file of one declared batch, compared with its declaration after reading it back."""
+    declared = connection.execute(
+        sa.select(tables.batch).filter_by(programme=c.programme.id, batch_id=batch_id)
+    ).mappings().one()  # fmt: skip
+    rows = connection.execute(
+        sa.select(tables.payment).filter_by(programme=c.programme.id, batch_id=batch_id).order_by(tables.payment.c.payment_key)
+    ).mappings().all()  # fmt: skip
+    records = [
+        zengin.Payment(
+            bank_code=r["bank_code"], branch_code=r["branch_code"], account_type=r["account_type"],
+            account_number=r["account_number"], payee_kana=zengin.bank_name_kana(r["payee_kana"]).value,
+            amount_yen=r["amount_yen"], customer_code_1=r["payment_key"],
+        )
+        for r in rows
+    ]  # fmt: skip
+    payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
+    again = zengin.read(payload, profile(c))
+    found = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
+    if found != (declared["payments"], declared["sum_yen"], declared["account_hash"]):
+        raise KyufuError(f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。")
+    i = tables.payment_item
+    people = connection.execute(
+        sa.select(i.c.person_id)
+        .join(tables.payment, (tables.payment.c.programme == i.c.programme) & (tables.payment.c.payment_id == i.c.payment_id))
+        .where(i.c.programme == c.programme.id, tables.payment.c.batch_id == batch_id)
+    ).scalars()  # fmt: skip
+    made = make_release(
+        c.programme, c.guard(day), "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
+        people=frozenset(people), records=declared["payments"], sum_yen=declared["sum_yen"], day=day,
+    )  # fmt: skip
+    outbox.keep(c, connection, made)
+    payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.DRAFTED}, Batch.APPROVED)
+    return made.name
+
+
+def _header(c: Campaign, transfer_date: date) -> zengin.Header:
+    bank = c.programme.bank
+    return zengin.Header(
+        client_code=bank.client_code, client_name=bank.client_name_kana, transfer_mmdd=zengin.mmdd(transfer_date),
+        bank_code=bank.bank_code, branch_code=bank.branch_code, account_type=bank.account_type,
+        account_number=bank.account_number, bank_name=bank.bank_name_kana, branch_name=bank.branch_name_kana,
+    )  # fmt: skip
+
+
+def _drafted(c: Campaign, day: date) -> dict[str, Any]:
+    drafted = c.ledger.result_of("payments.draft", day)
+    if drafted is None:
+        raise KyufuError(f"payments {day}: 振込はまだ起案されていません。")
+    return drafted
+
+
+def _state(c: Campaign, batch_id: str) -> str:
+    with c.ledger.read() as connection:
+        query = sa.select(tables.batch.c.state).filter_by(programme=c.programme.id, batch_id=batch_id)
+        return str(connection.execute(query).scalar_one())
+
+
+def is_rejected_by_anybody(c: Campaign, subject: str) -> bool:
+    """Whether one of the people rejected it."""
+    with c.ledger.read() as connection:
+        return is_rejected(connection, c.programme.id, subject)
+
+
+def _void_all(c: Campaign, batch_ids: Sequence[str], day: date) -> dict[str, Any]:
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        for batch_id in batch_ids:
+            payments.void(connection, c.programme.id, batch_id, "rejected", day)
+        return {"names": [], "rejected": True}
+
+    return c.ledger.once("payments.build", day, work)

@@ -1,0 +1,147 @@
+"""The register: take the base-date extract in, freeze it as the snapshot, follow the changes after it."""
+
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from pipelines.errors import InputMissing, InputRefused
+from pipelines.intake.keys import date_key
+from pipelines.intake.staging import sha256
+from pipelines.ledger import people, tables
+from pipelines.ledger.states import MOVES, Entitlement
+from pipelines.ledger.store import Move, move, record
+from pipelines.steps import inbox
+from pipelines.steps.campaign import Campaign
+
+
+def receive_register(c: Campaign, day: date) -> dict[str, Any]:
+    """Stage the base-date extract if it came today; it must come with its control sheet."""
+    files = inbox.read_ward_files(c, "register", day)
+    if files is None:
+        if c.snapshot_people.num_rows == 0:
+            name = f"register_{day:%Y%m%d}.csv"
+            raise InputMissing(f"{c.inbox / day.isoformat() / name} がありません。基準日の抽出を受け取ってから実行してください。")
+        return {"dataset": "register", "received": False}
+    (name, data), = files.items()
+    sheet_path = c.inbox / day.isoformat() / name.replace(".csv", ".control.csv")
+    if not sheet_path.is_file():
+        raise InputMissing(f"{sheet_path} がありません。抽出には管理票が必要です。")
+    sheet = inbox.read_sheet(sheet_path.read_bytes(), sheet_path.name)
+    if sheet.get("SHA256") != sha256(data):
+        raise InputRefused(f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。")
+    result = inbox.stage_and_enter(c, "register", day, files)
+    manifest = c.staging.manifest("register", day)
+    assert manifest is not None  # noqa: S101 - just written
+    inbox.assert_control_sheet(c, sheet, manifest, data, sheet_path.name)
+    return {**result, "received": True}
+
+
+def receive_changes(c: Campaign, day: date) -> dict[str, Any]:
+    """Stage the register's changes if some came today."""
+    files = inbox.read_ward_files(c, "register_changes", day)
+    if files is None:
+        return {"dataset": "register_changes", "received": False}
+    return {**inbox.stage_and_enter(c, "register_changes", day, files), "received": True}
+
+
+def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
+    """Freeze the staged extract, once for ever, and open one entitlement for everybody in it."""
+    manifest = c.staging.manifest("register", day)
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        s = tables.snapshot
+        frozen = connection.execute(sa.select(s).filter_by(programme=c.programme.id)).mappings().one_or_none()
+        if manifest is None or frozen is not None:
+            return {"frozen": False}
+        if manifest.quarantined or manifest.duplicates:
+            raise InputRefused(
+                f"register {day}: 保留{manifest.quarantined}行、重複{manifest.duplicates}行があるため基準日台帳を確定できません。"
+                "抽出担当に直してもらってください。"
+            )
+        rows = c.staging.read("register", day)
+        eligible = [
+            people.Person(f"R{resident}", resident, household)
+            for resident, household in zip(*(rows.column(n).to_pylist() for n in ("resident_id", "household_id")), strict=True)
+        ]
+        (source_hash,) = manifest.sources.values()
+        households = len(set(rows.column("household_id").to_pylist()))
+        connection.execute(
+            sa.insert(s).values(
+                programme=c.programme.id, base_date=c.programme.benefit.base_date, frozen_on=day,
+                source_sha256=source_hash, people=len(eligible), households=households,
+            )
+        )  # fmt: skip
+        opened = people.open_entitlements(
+            connection, c.programme.id, eligible, "snapshot", c.programme.benefit.amount_yen, day
+        )
+        detail = {"people": opened, "households": households, "source": source_hash}
+        record(connection, c.programme.id, "snapshot.frozen", "system", source_hash, detail, day)
+        return {"frozen": True, "people": opened, "households": households}
+
+    return c.ledger.once("register.freeze", day, work)
+
+
+def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
+    """Take out who was not on the register on the base date: died or moved away before it, notified later."""
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        if c.staging.manifest("register_changes", day) is None:
+            return {"ineligible": 0}
+        rows = c.staging.read("register_changes", day)
+        gone = rows.filter(pc.and_(_is(rows, "death", "moved_out"), _before_base_date(c, rows)))
+        wanted = {f"R{r}" for r in gone.column("resident_id").to_pylist()}
+        moves = []
+        for row in people.read_states(connection, c.programme.id).to_pylist():
+            if row["person_id"] in wanted and (row["state"], Entitlement.INELIGIBLE) in MOVES:
+                moves.append(Move(row["person_id"], Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE"))
+        return {"ineligible": move(connection, c.programme.id, moves, "register_changes", "", day)}
+
+    return c.ledger.once("register.changes", day, work)
+
+
+def changes_until(c: Campaign, day: date) -> pa.Table | None:
+    """All changes staged up to that day, or None."""
+    days = c.staging.days("register_changes", day)
+    return pa.concat_tables([c.staging.read("register_changes", d) for d in days]) if days else None
+
+
+def died_since_base_date(c: Campaign, day: date) -> set[str]:
+    """Person ids of those known to have died on or after the base date."""
+    rows = changes_until(c, day)
+    if rows is None:
+        return set()
+    dead = rows.filter(pc.and_(_is(rows, "death"), pc.invert(_before_base_date(c, rows))))
+    return {f"R{r}" for r in dead.column("resident_id").to_pylist()}
+
+
+def arrivals(rows: pa.Table) -> pa.Table:
+    """Births and arrivals among changes."""
+    return rows.filter(_is(rows, "birth", "moved_in"))
+
+
+def eligible_arrivals(c: Campaign, rows: pa.Table) -> pa.Table:
+    """Births and arrivals up to and on the base date: late registrations of eligible people."""
+    came = arrivals(rows)
+    limit = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
+    return came.filter(pc.less_equal(date_key(came.column("changed_on")), limit))
+
+
+def late_arrivals(c: Campaign, day: date) -> pa.Table | None:
+    """Births and arrivals after the base date, known up to that day: nobody's entitlement."""
+    rows = changes_until(c, day)
+    if rows is None:
+        return None
+    came = arrivals(rows)
+    limit = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
+    return came.filter(pc.greater(date_key(came.column("changed_on")), limit))
+
+
+def _is(rows: pa.Table, *reasons: str) -> pa.ChunkedArray:
+    return pc.is_in(rows.column("change_reason"), value_set=pa.array(reasons))
+
+
+def _before_base_date(c: Campaign, rows: pa.Table) -> pa.ChunkedArray:
+    return pc.less(date_key(rows.column("changed_on")), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}"))

@@ -1,0 +1,221 @@
+"""The welfare lists: take them in, find the people, protect them at once, and let two people decide the rest."""
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from pipelines.errors import InputRefused, PeriodRefused
+from pipelines.intake import keys
+from pipelines.intake.receive import assert_may_enter
+from pipelines.intake.staging import sha256
+from pipelines.ledger import people, tables
+from pipelines.ledger.approvals import assert_approved
+from pipelines.matching.persons import Addition, Person
+from pipelines.ledger.states import MOVES, Entitlement
+from pipelines.ledger.store import Move, insert_new, move, record
+from pipelines.matching.linkage import link
+from pipelines.matching.protections import Effects, ListRow, interpret
+from pipelines.programme import ListSource
+from pipelines.steps import inbox, register
+from pipelines.steps.campaign import Campaign, add_keys
+from pipelines.steps.files import write_whole
+
+_LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
+
+
+def list_names(c: Campaign) -> list[str]:
+    """The datasets of the programme's lists."""
+    return [source.dataset for source in c.programme.list_sources]
+
+
+def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
+    """Stage one list if it came today; an empty one needs its signed declaration of zero."""
+    files = inbox.read_ward_files(c, dataset, day)
+    if files is None:
+        return {"dataset": dataset, "received": False}
+    try:
+        assert_may_enter(c.programme.source(dataset), day)
+    except PeriodRefused as error:
+        return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
+    result = inbox.stage_and_enter(c, dataset, day, files)
+    if result["rows_in"] == 0:
+        _assert_zero_declared(c, dataset, day)
+    return {**result, "received": True}
+
+
+def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
+    path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.zero.csv"
+    if not path.is_file():
+        raise InputRefused(f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。")
+    sheet = inbox.read_sheet(path.read_bytes(), path.name)
+    if sheet.get("名簿") != dataset or sheet.get("件数") != "0" or not sheet.get("申告者"):
+        raise InputRefused(f"{path.name}: この名簿の零件の申告ではありません。担当課に確認してください。")
+
+
+def link_people(c: Campaign, day: date) -> dict[str, Any]:
+    """Find the people of today's lists and late registrations; protect them at once; draft the rest for approval.
+
+    Returns counts, and the subject and hash that two people approve.
+    """
+    path = _draft_path(c, day)
+    if not path.is_file():
+        write_whole(path, json.dumps(_draft(c, day).as_json(), sort_keys=True, ensure_ascii=False).encode())
+    effects, digest = _read_draft(path)
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        people.protect(connection, c.programme.id, effects.protections, day)
+        unlinked = [{"programme": c.programme.id, "evidence": e, "decided": False} for e in effects.unlinked]
+        insert_new(connection, tables.unlinked_row, unlinked)
+        counts = {
+            "protections": len(effects.protections), "additions": len(effects.additions),
+            "elsewhere": len(effects.elsewhere), "braille": len(effects.braille), "unlinked": len(effects.unlinked),
+            "candidates": sum(p.certainty == "candidate" for p in effects.protections),
+        }  # fmt: skip
+        record(connection, c.programme.id, "people.linked", "system", f"people:{day}", {**counts, "hash": digest}, day)
+        return {**counts, "subject": f"people:{day}", "hash": digest, "needed": _needed(c, effects)}
+
+    return c.ledger.once("people.link", day, work)
+
+
+def apply_people(c: Campaign, day: date) -> dict[str, Any]:
+    """Apply what two people approved: additions, payments elsewhere, Braille, rows that are nobody's."""
+    effects, digest = _read_draft(_draft_path(c, day))
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        programme, amount = c.programme.id, c.programme.benefit.amount_yen
+        assert_approved(connection, programme, f"people:{day}", digest, _needed(c, effects))
+        opened = people.open_additions(connection, programme, effects.additions, amount, day)
+        elsewhere = _move_elsewhere(connection, c, effects.elsewhere, day)
+        braille = [{"programme": programme, "person_id": p, "evidence": e} for p, e in effects.braille.items()]
+        insert_new(connection, tables.braille_holder, braille)
+        u = tables.unlinked_row
+        connection.execute(sa.update(u).where(u.c.programme == programme, u.c.evidence.in_(effects.unlinked)).values(decided=True))
+        freed, recoveries = people.release_approved_under_protection(connection, programme, day)
+        counts = {"additions": opened, "elsewhere": elsewhere, "freed": freed, "recoveries": recoveries}
+        record(connection, programme, "people.applied", "system", f"people:{day}", {**counts, "hash": digest}, day)
+        return counts
+
+    return c.ledger.once("people.apply", day, work)
+
+
+def _needed(c: Campaign, effects: Effects) -> int:
+    """How many people must approve; nobody where nothing is changed."""
+    return c.programme.people.protection_approvals if effects != Effects() else 0
+
+
+def _move_elsewhere(connection: sa.Connection, c: Campaign, elsewhere: dict[str, bool], day: date) -> int:
+    states = {
+        row["person_id"]: row["state"] for row in people.read_states(connection, c.programme.id).to_pylist()
+    }
+    moves = []
+    for person, paid in sorted(elsewhere.items()):
+        target = Entitlement.ELSEWHERE if paid else Entitlement.ELSEWHERE_PENDING
+        if (states.get(person), target) in MOVES:
+            moves.append(Move(person, target, None, "MEMBER_PAID_ELSEWHERE"))
+    return move(connection, c.programme.id, moves, "lists", "", day)
+
+
+def _draft_path(c: Campaign, day: date) -> Path:
+    return c.home / "drafts" / f"people-{day.isoformat()}.json"
+
+
+def _read_draft(path: Path) -> tuple[Effects, str]:
+    data = path.read_bytes()
+    return Effects.from_json(json.loads(data)), sha256(data)
+
+
+def _draft(c: Campaign, day: date) -> Effects:
+    """Today's lists in the programme's order, each linked against everybody eligible, drafted additions included."""
+    effects = Effects()
+    effects.additions.extend(_late_registrations(c, day))
+    for source in c.programme.list_sources:
+        if c.staging.manifest(source.dataset, day) is None:
+            continue
+        rows = c.staging.read(source.dataset, day)
+        if source.kind == "braille":
+            effects.braille.update(_braille(c, rows, source.dataset, day))
+            continue
+        everybody = pa.concat_tables([c.people(), _as_people(c, effects.additions)])
+        linked = list(_link_rows(source, rows, everybody, day))
+        interpret(
+            source.dataset, source.kind, linked, c.programme.benefit.address_prefix,
+            f"{c.programme.benefit.base_date:%Y%m%d}", c.programme.id, effects,
+        )  # fmt: skip
+    return effects
+
+
+def _late_registrations(c: Campaign, day: date) -> list[Addition]:
+    """People born or moved in on or before the base date whom the register learned of later."""
+    if c.staging.manifest("register_changes", day) is None:
+        return []
+    rows = register.eligible_arrivals(c, c.staging.read("register_changes", day))
+    known = set(c.people().column("resident_id").to_pylist())
+    return [
+        Addition(
+            Person(f"R{row['resident_id']}", row["resident_id"], row["household_id"]), f"register_changes/{day}:{row['row']}",
+            row["name_kanji"], row["name_kana"], row["birth_date"], row["relationship"], row["postal_code"],
+            row["address"], row["address_supplement"], row["head_name_kanji"],
+        )
+        for row in rows.to_pylist()
+        if row["resident_id"] not in known
+    ]  # fmt: skip
+
+
+def _braille(c: Campaign, rows: pa.Table, dataset: str, day: date) -> dict[str, str]:
+    known = set(c.people().column("resident_id").to_pylist())
+    return {
+        f"R{row['resident_id']}": f"{dataset}/{day}:{row['row']}"
+        for row in rows.to_pylist()
+        if row["resident_id"] in known
+    }
+
+
+def _as_people(c: Campaign, additions: Iterable[Addition]) -> pa.Table:
+    """Drafted additions as people rows; those that are open already are left out."""
+    known = set(c.additions().column("person_id").to_pylist())
+    rows = [
+        {
+            "person_id": a.person.person_id, "resident_id": a.person.resident_id, "household_id": a.person.household_id,
+            "name_kana": a.name_kana, "name_kanji": a.name_kanji, "relationship": a.relationship,
+            "birth_date": a.birth_date, "postal_code": a.postal_code, "address": a.address,
+            "address_supplement": a.address_supplement, "head_name_kanji": a.head_name_kanji,
+        }
+        for a in additions
+        if a.person.person_id not in known
+    ]  # fmt: skip
+    from pipelines.steps.campaign import ITEMS
+
+    items = pa.schema([(n, pa.string()) for n in ("person_id", *ITEMS)])
+    return add_keys(pa.Table.from_pylist(rows, items), c.programme.benefit.municipality_code)
+
+
+def _link_rows(source: ListSource, rows: pa.Table, everybody: pa.Table, day: date) -> Iterable[ListRow]:
+    """The list's rows, each with what linkage found."""
+    if rows.num_rows == 0:
+        return
+    evidence = pc.binary_join_element_wise(f"{source.dataset}/{day}", pc.cast(rows.column("row"), pa.string()), ":")
+    outcomes = link(_with_keys(rows.append_column("row_id", evidence), "row_id"), _with_keys(everybody, "person_id"))
+    found = {row["row_id"]: row for row in outcomes.to_pylist()}
+    if "discharged_on" in rows.column_names:
+        rows = rows.append_column("discharged_key", keys.date_key(rows.column("discharged_on")))
+    for row_id, values in zip(evidence.to_pylist(), rows.to_pylist(), strict=True):
+        outcome = found[row_id]
+        yield ListRow(row_id, values, outcome["outcome"], outcome["person_id"], outcome["candidates"] or ())
+
+
+def _with_keys(rows: pa.Table, id_column: str) -> pa.Table:
+    """The id and the six keys; a key that the list cannot give is unknown."""
+    columns: dict[str, Any] = {id_column: rows.column(id_column)}
+    for name in _LINK_KEYS:
+        if name == "alias_key":
+            columns[name] = keys.alias_key(rows.column("name_kanji"))
+        else:
+            present = name in rows.column_names
+            columns[name] = rows.column(name) if present else pa.nulls(rows.num_rows, pa.string())
+    return pa.table(columns)

@@ -1,0 +1,95 @@
+"""Keys and parcels for the tests of the link, made once per test process."""
+
+import atexit
+import shutil
+import tempfile
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from unittest.mock import patch
+
+from cryptography import x509
+
+from pipelines.link import pki as pki_module
+from pipelines.link.delivery import Parcel, Published, publish
+from pipelines.link.identity import Identity, load_certificate
+from pipelines.link.pki import create_demonstration_pki
+from pipelines.link.session import Endpoint, open_session
+
+PARTIES = ("contractor", "bank", "jlis")
+DAY = date(2020, 6, 1)
+NAME = "payments_0001.txt"
+PAYLOAD = b"0123456789\r\n" * 10_000
+
+
+@dataclass(frozen=True)
+class World:
+    """A demonstration PKI and who is in it."""
+
+    pki: Path
+    ward: Identity
+    parties: dict[str, Identity]
+
+    def certificate(self, party: str) -> x509.Certificate:
+        return load_certificate(self.pki / "ward" / "parties" / f"{party}.crt")
+
+    def pack(
+        self,
+        payload: bytes,
+        name: str,
+        *,
+        to: str = "bank",
+        records: int = 1,
+        sum_yen: int | None = None,
+    ) -> Parcel:
+        return Parcel.pack(
+            payload,
+            name=name,
+            kind=name.split("_")[0],
+            business_date=DAY,
+            records=records,
+            sum_yen=sum_yen,
+            programme="test",
+            unpayable=True,
+            signer=self.ward,
+            recipient=self.certificate(to),
+        )
+
+
+def small_keys() -> AbstractContextManager[object]:
+    """Let the PKI make smaller keys than in earnest, for speed."""
+    return patch.object(pki_module, "KEY_BITS", 2048)
+
+
+@cache
+def world() -> World:
+    """Make the PKI on first use."""
+    folder = Path(tempfile.mkdtemp(prefix="kyufu-link-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    pki = folder / "pki"
+    with small_keys():
+        create_demonstration_pki(pki, PARTIES)
+    parties = {party: Identity.load(pki / "parties" / party) for party in PARTIES}
+    return World(pki, Identity.load(pki / "ward"), parties)
+
+
+def hash_of(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def parcel() -> Parcel:
+    """A delivery to the bank, sealed anew at every call."""
+    return world().pack(PAYLOAD, NAME, sum_yen=1)
+
+
+def send(ward: Endpoint, what: Parcel, *, started_before: bool = False) -> Published:
+    with open_session(ward) as sftp:
+        return publish(sftp, "inbox", what, started_before=started_before)
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Each file's name and hash."""
+    return {path.name: hash_of(path.read_bytes()) for path in folder.iterdir()}
