@@ -13,10 +13,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipelines.errors import KyufuError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class ProgrammeError(Exception):
+class ProgrammeError(KyufuError):
     """The programme file or a setting is missing or wrong; the message names the key and what to do."""
 
 

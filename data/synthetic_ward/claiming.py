@@ -90,7 +90,8 @@ def file_claim(
 def _applicant(ward: Ward, channel: str, person: Person) -> tuple[str, str, str]:
     """The applicant's name, reading and birth date as written."""
     rng = ward.rng
-    name = person.listed_name or person.name
+    # somebody registered elsewhere signs as on the list, or with other spaces and kanji forms
+    name = person.listed_name if person.listed_name and rng.random() < 0.6 else person.name
     kana = person.kana
     if channel == ONLINE:
         return write_name(rng, name), write_kana(rng, kana), write_date(rng, person.birth)

@@ -152,3 +152,11 @@ def add_by_notice(ward: Ward, paid: str) -> Person:
     cells = outside_cells(ward, person, paid, slips=False)
     ward.list_row(INSIDE, 0, *cells)
     return add(ward, person, cells[1], cells[4], cells[2])
+
+
+def enter_braille(ward: Ward, household: Household) -> None:
+    """A member holds the handbook: the household's claims are kept in-house."""
+    person = ward.rng.choice(household.members)
+    ward.list_row(BRAILLE, 0, person.resident_id, list_name(ward.rng, person.name))
+    for member in household.members:
+        member.printed = False

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 from tempfile import mkdtemp
 
 # importing a scenario module registers its scenarios; rare needs first, so that a small ward
@@ -23,6 +22,7 @@ from data.synthetic_ward import (  # noqa: F401
     truth,
 )
 from data.synthetic_ward.banks import Bank
+from data.synthetic_ward.drawing import Draw
 from data.synthetic_ward.people import People
 from data.synthetic_ward.places import Places
 from data.synthetic_ward.plain import claim_for_the_rest
@@ -34,7 +34,7 @@ from data.synthetic_ward.world import Ward
 
 def make_ward(residents: int, seed: int) -> Ward:
     """The ward with everything that happened in it, in memory."""
-    settings, rng = load_settings(), Random(seed)
+    settings, rng = load_settings(), Draw(seed)
     places = Places(rng, settings.ward, settings.places)
     people = People(rng, places, settings.population)
     bank = Bank(rng, settings.banks, settings.accounts)
@@ -72,21 +72,25 @@ def write_ward(residents: int, seed: int, out: Path) -> dict[str, int]:
     if residents < 1:
         raise ValueError("a ward has at least one resident")
     check_free(out)
-    with collector_paused():
-        ward = make_ward(residents, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         draft.chmod(0o755)
-        files.write_register(ward, draft)
-        files.write_lists(ward, draft)
-        files.write_claims(ward, draft)
-        files.write_book(ward, draft)
-        truth.write_truth(ward, draft)
-        counts = truth.write_summary(ward, draft, residents, seed)
+        with collector_paused():
+            counts = fill_folder(make_ward(residents, seed), draft, residents, seed)
         check_free(out)
         draft.replace(out)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return counts
+
+
+def fill_folder(ward: Ward, out: Path, residents: int, seed: int) -> dict[str, int]:
+    """Write all files of a ward."""
+    files.write_register(ward, out)
+    files.write_lists(ward, out)
+    files.write_claims(ward, out)
+    files.write_book(ward, out)
+    truth.write_truth(ward, out)
+    return truth.write_summary(ward, out, residents, seed)

@@ -109,7 +109,7 @@ class People:
     def birth_date(self, low: int, high: int) -> str:
         """A birth date of somebody of that age on the base date."""
         day = BASE - timedelta(days=self.rng.randint(low * 366 + 1, high * 365 + 364))
-        text = f"{day:%Y%m%d}"
+        text = day.isoformat().replace("-", "")
         if day.year < 1955 and self.rng.random() < self.settings["unknown_birth_dates"]:
             return text[:6] + "00" if self.rng.random() < 0.5 else text[:4] + "0000"
         return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from data.synthetic_ward.claiming import end, file_claim, hold, ordinary, pay
 from data.synthetic_ward.listing import (
-    BRAILLE,
     CHILDREN,
     DISABILITY,
     ELSEWHERE,
@@ -18,6 +17,7 @@ from data.synthetic_ward.listing import (
     claim_self,
     describe,
     distant_address,
+    enter_braille,
     facility_proxy,
     facility_row,
     guardian,
@@ -41,7 +41,6 @@ from data.synthetic_ward.scenarios import (
     with_minor,
 )
 from data.synthetic_ward.world import INHOUSE, ONLINE, Ward, day_before
-from data.synthetic_ward.writing import list_name
 
 
 @scenario(with_minor)
@@ -232,14 +231,6 @@ def protected_head_impersonated(ward: Ward, household: Household) -> None:
     claim = file_claim(ward, ONLINE, ward.rng.choice([1, 2]), household.head, household.members)
     hold(claim, household.others, "HEAD_PROTECTED")
     claim.codes |= {"MEMBER_PROTECTED"}
-
-
-def enter_braille(ward: Ward, household: Household) -> None:
-    """A member holds the handbook: the household's claims are kept in-house."""
-    person = ward.rng.choice(household.members)
-    ward.list_row(BRAILLE, 0, person.resident_id, list_name(ward.rng, person.name))
-    for member in household.members:
-        member.printed = False
 
 
 @scenario(plain)

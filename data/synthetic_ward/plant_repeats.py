@@ -13,9 +13,10 @@ from data.synthetic_ward.claiming import (
     wait,
     withdraw,
 )
+from data.synthetic_ward.listing import enter_braille
 from data.synthetic_ward.model import Claim, Household
 from data.synthetic_ward.scenarios import head_with_kana, plain, scenario, several, single
-from data.synthetic_ward.world import ONLINE, POSTAL, Ward
+from data.synthetic_ward.world import INHOUSE, ONLINE, POSTAL, Ward
 from data.synthetic_ward.writing import write_holder
 
 DEFICIENCIES = ("01", "02", "03")
@@ -169,6 +170,13 @@ def deficient_postal_corrected(ward: Ward, household: Household) -> None:
 def deficient_online_corrected(ward: Ward, household: Household) -> None:
     """An online claim without attachment, corrected later."""
     correct(ward, lack(ward, household, ONLINE, 1), household, ward.rng.choice([2, 3]))
+
+
+@scenario(plain)
+def deficient_inhouse_corrected(ward: Ward, household: Household) -> None:
+    """A deficient claim of a Braille household, corrected in-house."""
+    enter_braille(ward, household)
+    correct(ward, lack(ward, household, INHOUSE, ward.rng.choice([1, 2])), household, 3)
 
 
 @scenario(plain)

@@ -48,6 +48,8 @@ entitlement = sa.Table(
     sa.CheckConstraint("person_id not like 'PLANT%'", name="no_planted_person"),
     _one_of("state", Entitlement),
     sa.UniqueConstraint("programme", "resident_id"),
+    sa.Index("ix_entitlement_state", "programme", "state"),
+    sa.Index("ix_entitlement_claim", "programme", "claim_id"),
 )  # fmt: skip
 
 entitlement_event = sa.Table(
@@ -186,6 +188,7 @@ payment = sa.Table(
     sa.CheckConstraint("result in ('paid', 'returned')", name="result_known"),
     sa.ForeignKeyConstraint(["programme", "batch_id"], ["batch.programme", "batch.batch_id"]),
     sa.UniqueConstraint("programme", "payment_key"),
+    sa.Index("ix_payment_batch", "programme", "batch_id"),
 )  # fmt: skip
 
 # One row a person and payment. The partial unique index is the promise: one live payment per person and programme.

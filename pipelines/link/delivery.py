@@ -112,9 +112,10 @@ def publish(
         sftp: an open session.
         folder: the remote folder, such as ``inbox``.
         parcel: what to send.
-        started_before: an earlier try may have begun to write (its ``on_start`` was called).
-        on_start: called once just before the first byte is written; record durably in it that the
-            send has started, so that the next try can say ``started_before``.
+        started_before: an earlier try may have published (its ``on_start`` was called).
+        on_start: called once when the file lies whole under its temporary name, just before the
+            rename that a receiver could see; record durably in it that the send has started, so
+            that the next try can say ``started_before``.
 
     Returns:
         What is published, also if an earlier try had done it.
@@ -134,11 +135,8 @@ def publish(
     manifest.refuse_other(parcel.manifest)
     _refuse_unknown(parcel.name, file, manifest, started_before=started_before)
     already_there = file.final is not None and manifest.final is not None
-    if not already_there:
-        failpoint("link.before_upload")
-        if on_start is not None:
-            on_start()
-    place(sftp, file, sealed)
+    failpoint("link.before_upload")
+    place(sftp, file, sealed, before_rename=on_start)
     failpoint("link.after_rename")
     place(sftp, manifest, parcel.manifest)
     failpoint("link.after_manifest")

@@ -1,5 +1,6 @@
 """Files at the other end: found by name and hash, written beside, read back, renamed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -50,8 +51,15 @@ def find(sftp: SFTPClient, path: str) -> Found:
     return Found(path, hash_remote(sftp, path), _exists(sftp, f"{path}.tmp"))
 
 
-def place(sftp: SFTPClient, found: Found, content: bytes) -> None:
+def place(
+    sftp: SFTPClient,
+    found: Found,
+    content: bytes,
+    before_rename: Callable[[], None] | None = None,
+) -> None:
     """Bring ``content`` under its final name, or accept it there; drop a temporary left over.
+
+    ``before_rename`` is called when the whole temporary is there: until then no receiver takes it.
 
     Raises:
         NameTaken: another content is, or meanwhile came, under the final name.
@@ -67,6 +75,8 @@ def place(sftp: SFTPClient, found: Found, content: bytes) -> None:
         remove(sftp, found.temporary_path)
     _write(sftp, found.temporary_path, content)
     _read_back(sftp, found.temporary_path, content)
+    if before_rename is not None:
+        before_rename()
     failpoint("link.before_rename")
     _rename(sftp, found, content)
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from pipelines.outputs import yucho
 
-_PLAIN = re.compile(r"\d{4}\|\d{3}\|[124]\|\d{7}")
+# Yucho's branches end in 8 or 9 (see `yucho`); anything else under its code is a symbol written as a branch
+_PLAIN = re.compile(r"(?!9900\|\d\d[0-7])\d{4}\|\d{3}\|[124]\|\d{7}")
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,12 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
         _check_again(c, row, day)
     parcel = _sealed(c, row, day)
     started = row["state"] == "sending"
-    _set_state(c, name, "sending", day)
-    failpoint("outbox.sending")
+    failpoint("outbox.sealed")
     try:
         with c.sessions(row["recipient"]) as sftp:
-            publish(sftp, "inbox", parcel, started_before=started)
+            publish(
+                sftp, "inbox", parcel, started_before=started, on_start=lambda: _set_state(c, name, "sending", day)
+            )
     except DeliveryUnknown:
         _set_state(c, name, "unknown", day)
         raise

@@ -114,6 +114,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('programme', 'person_id', name=op.f('pk_entitlement')),
     sa.UniqueConstraint('programme', 'resident_id', name=op.f('uq_entitlement_programme_resident_id'))
     )
+    with op.batch_alter_table('entitlement', schema=None) as batch_op:
+        batch_op.create_index('ix_entitlement_claim', ['programme', 'claim_id'], unique=False)
+        batch_op.create_index('ix_entitlement_state', ['programme', 'state'], unique=False)
+
     op.create_table('entitlement_event',
     sa.Column('event_id', sa.Integer(), autoincrement=True, nullable=False),
     sa.Column('programme', sa.Text(), nullable=False),
@@ -246,6 +250,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('programme', 'payment_id', name=op.f('pk_payment')),
     sa.UniqueConstraint('programme', 'payment_key', name=op.f('uq_payment_programme_payment_key'))
     )
+    with op.batch_alter_table('payment', schema=None) as batch_op:
+        batch_op.create_index('ix_payment_batch', ['programme', 'batch_id'], unique=False)
+
     op.create_table('payment_item',
     sa.Column('programme', sa.Text(), nullable=False),
     sa.Column('payment_id', sa.Text(), nullable=False),

@@ -1,5 +1,5 @@
--- Both names of each candidate pair. A step of its own without conditions on both sides: DuckDB 1.5 takes such a condition
--- for a join and compares the whole list with the whole register first.
+-- Both names of each candidate pair. A step of its own without conditions on both sides: DuckDB 1.5 takes such a
+-- condition for a join and compares the whole list with the whole register first.
 select
     candidate_pair.row_id,
     candidate_pair.person_id,

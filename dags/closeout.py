@@ -1,0 +1,26 @@
+"""締め。
+
+申請のなかった人を期限の日に失効させ、どのデータがどこにいつまであるかを一覧にし、全員と金額の収支を確かめる。
+
+- **実行**: 振込結果(results)が終わると、同じ業務日で始まる。
+- **止まるとき**: 一人でも、一円でも合わない。監査記録の連鎖が切れている。
+- **結果**: `reports/holdings-業務日.json`
+"""
+
+from airflow.sdk import chain, dag
+
+from kyufu_airflow.programme import RESULTS, about, after
+from kyufu_airflow.steps import step
+
+
+@dag(schedule=after(RESULTS), **about("closeout", "締め", __doc__))
+def closeout() -> None:
+    """Let entitlements lapse, list what is held, prove the balance."""
+    chain(
+        step("closeout.lapse")(),
+        step("closeout.list_holdings")(),
+        step("closeout.balance")(),
+    )
+
+
+closeout()

@@ -1,0 +1,25 @@
+"""振込結果と決定通知。
+
+銀行の振込結果を受け取り、支給済みか組戻しかを台帳に記録する。続けて支給決定通知を作って送る。
+
+- **実行**: 振込(payments)が終わると、同じ業務日で始まる。
+- **止まるとき**: 結果が届かない、送った振込と一致しない。
+- **期間外**: 事業者に渡せない通知は「拒否」として記録し、区が自ら送る。
+"""
+
+from airflow.sdk import chain, dag
+
+from kyufu_airflow.programme import PAYMENTS, RESULTS, about, after
+from kyufu_airflow.steps import step
+
+
+@dag(schedule=after(PAYMENTS), **about("results", "振込結果", __doc__))
+def results() -> None:
+    """Take the bank's results in, then send the decision notices."""
+    chain(
+        step("results.settle", over_link=True)(),
+        step("results.send_notices", over_link=True, outlets=[RESULTS])(),
+    )
+
+
+results()

@@ -1,0 +1,157 @@
+"""`kyufu …`: the same functions as the DAGs, for a person at a terminal."""
+
+import getpass
+import sys
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.errors import KyufuError
+from pipelines.link.errors import LinkError
+from pipelines.programme import ProgrammeError, Settings, settings_from_environment
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="給付: 住民への給付金を、速く、正しい人に、一度だけ。")
+console = Console(highlight=False, soft_wrap=True)
+
+Programme = Annotated[Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")]
+Home = Annotated[Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")]
+
+
+def _settings(programme: Path | None = None, home: Path | None = None, inputs: Path | None = None) -> Settings:
+    """The environment's settings with what the command line says instead."""
+    settings = settings_from_environment()
+    changes: dict[str, Any] = {}
+    if programme:
+        changes["programme_path"] = programme.absolute()
+    if inputs:
+        changes["inputs"] = inputs.absolute()
+    if home:
+        changes["home"] = home.absolute()
+        if settings.ledger_url.startswith("sqlite"):
+            changes["ledger_url"] = f"sqlite:///{home.absolute() / 'ledger.sqlite'}"
+    return settings.model_copy(update=changes)
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Option(help="A folder that does not exist yet.")],
+    residents: Annotated[int, typer.Option(min=100, help="How many residents.")] = 3000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same ward.")] = 20200427,
+) -> None:
+    """Make a synthetic ward: raw inputs as a ward gets them, and the true answers."""
+    from data.synthetic_ward import generate
+
+    counts = generate(residents, seed, out)
+    for name, count in counts.items():
+        console.print(f"{name:<28}{count:>12,}")
+
+
+@app.command()
+def campaign(
+    inputs: Annotated[Path, typer.Option(help="The ward's inputs (docs/interfaces/inputs.md).")],
+    home: Annotated[Path, typer.Option(help="Where Kyufu keeps its files.")],
+    programme: Programme = None,
+    truth: Annotated[Path | None, typer.Option(help="truth/people.csv, to compare person by person.")] = None,
+) -> None:
+    """Run the whole campaign without Airflow, with the simulated parties; repeating it pays nobody again."""
+    from pipelines.campaign import run_campaign
+    from pipelines.evidence import summary
+
+    started = time.monotonic()
+    settings = _settings(programme, home, inputs)
+    with console.status("準備しています") as status:
+
+        def progress(day: date, step: str, result: dict[str, Any]) -> None:
+            status.update(f"{day} {step}")
+            if text := _tell(result):
+                console.print(f"{time.monotonic() - started:7.1f}s  {day}  {step:<32} {text}")
+
+        c = run_campaign(settings, progress)
+    found = summary.summarise(c, time.monotonic() - started)
+    safe = True
+    if truth:
+        from pipelines.evidence.truth import compare
+
+        comparison = compare(c, truth)
+        found["truth"] = comparison.as_dict()
+        safe = comparison.safe
+        console.print(f"■ 正解との比較: {found['truth']}")
+    summary.write(c, found)
+    console.print(summary.render(found))
+    raise typer.Exit(0 if found["balanced"] and safe else 1)
+
+
+def _tell(result: dict[str, Any]) -> str:
+    """A step's counts on one line; nothing for a step that had nothing to do."""
+    if result.get("received") is False and "refused" not in result:
+        return ""
+    shown = {k: v for k, v in result.items() if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed") and v}
+    return " ".join(f"{k}={v}" for k, v in shown.items() if not isinstance(v, list | dict) or k == "decided")
+
+
+@app.command()
+def status(
+    resident_id: Annotated[str, typer.Argument(help="住民番号, 10 digits.")],
+    purpose: Annotated[str, typer.Option(help="Why it is looked up; goes into the audit trail.")] = "照会",
+    programme: Programme = None,
+    home: Home = None,
+) -> None:
+    """One person's history. Looking is itself recorded."""
+    from pipelines.evidence.history import read_history
+    from pipelines.steps.campaign import open_campaign
+
+    c = open_campaign(_settings(programme, home), _no_link)
+    today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
+    found = read_history(c, resident_id, f"os:{getpass.getuser()}", purpose, today)
+    console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
+    table = Table("業務日", "状態", "きっかけ", "コード")
+    for event in found.events:
+        table.add_row(*event)
+    console.print(table)
+
+
+@app.command()
+def balance(programme: Programme = None, home: Home = None) -> None:
+    """Prove from the ledger alone that every person and every yen is accounted for."""
+    from pipelines.ledger.balance import take_balance
+    from pipelines.ledger.states import LABELS_JA, Entitlement
+    from pipelines.ledger.store import verify_chain
+    from pipelines.steps.campaign import open_campaign
+
+    c = open_campaign(_settings(programme, home), _no_link)
+    with c.ledger.read() as connection:
+        found = take_balance(connection, c.programme.id)
+        events = verify_chain(connection)
+    table = Table("状態", "人数", title=f"{c.programme.id}: 対象者 {found.eligible:,}人")
+    for state, count in found.states.items():
+        table.add_row(LABELS_JA[Entitlement(state)], f"{count:,}")
+    console.print(table)
+    console.print(f"支払 {found.paid_yen:,}円 / 返戻 {found.returned_yen:,}円 / 回収中 {found.recovering_yen:,}円 / 差引 {found.net_yen:,}円")
+    console.print(f"監査記録 {events:,}件(鎖は切れていません)")
+    for fault in found.faults:
+        console.print(f"[red]{fault}[/red]")
+    console.print("収支は一致しています。" if found.balanced else "[red]収支が一致しません。[/red]")
+    raise typer.Exit(0 if found.balanced else 1)
+
+
+def _no_link(party: str) -> Any:
+    raise LinkError(f"{party}: this command does not use the link")
+
+
+def main() -> None:
+    """Entry point: an expected error is one clear message and status 1, never a traceback."""
+    try:
+        app()
+    except (KyufuError, LinkError, ProgrammeError) as error:
+        Console(stderr=True, highlight=False).print(f"[red]エラー:[/red] {error}", markup=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

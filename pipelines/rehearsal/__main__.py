@@ -1,0 +1,134 @@
+"""``python -m pipelines.rehearsal run`` plays the whole campaign; ``serve`` leaves Airflow and the link up."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipelines.campaign import campaign_days
+from pipelines.errors import KyufuError
+from pipelines.ledger import tables
+from pipelines.programme import ROOT, ProgrammeError
+from pipelines.rehearsal.api import Api
+from pipelines.rehearsal.approving import Approvers
+from pipelines.rehearsal.days import DAGS, Days
+from pipelines.rehearsal.screen import Screen
+from pipelines.rehearsal.start import Running, everything
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.files import write_whole
+
+SERVE_PORT = 8080
+
+
+def run(airflow_home: Path) -> int:
+    """Play every day of the inputs; 0 if every run succeeded and everybody is accounted for."""
+    with Screen() as screen:
+        with everything(airflow_home, screen) as running:
+            before = _people_paid(running.campaign)
+            _play(running, screen)
+            paid = _people_paid(running.campaign) - before
+            summary = _summarise(running.campaign, screen.seconds)
+        from pipelines.evidence.summary import render
+
+        screen.show(render(summary))
+        screen.show(f"今回の新規支払: {paid:,}人" + ("(すでに支払済みのため、だれにも支払っていません)" if not paid else ""))
+        return 0 if summary["balanced"] else 1
+
+
+def serve(airflow_home: Path) -> int:
+    """Start everything, print the address and the logins, and wait to be stopped."""
+    with Screen() as screen, everything(airflow_home, screen, port=SERVE_PORT) as running:
+        place = running.place
+        logins = [f"  {user:<10} {password}" for user, password in place.passwords().items()]
+        screen.show(
+            "\n".join(
+                [
+                    f"Airflow: {place.url}",
+                    "利用者と合言葉:",
+                    *logins,
+                    f"airflowコマンド: set -a; . {running.environment_file}; set +a",
+                    "止めるには Ctrl-C を押してください。",
+                ]
+            )
+        )
+        while True:
+            running.check()
+            time.sleep(1)
+
+
+def _play(running: Running, screen: Screen) -> None:
+    place = running.place
+    days = campaign_days(place.settings.inputs)
+    screen.expect(len(days) * len(DAGS))
+    people = place.programme.demonstration
+    assert people is not None  # noqa: S101 - Place.users has checked it
+    passwords = place.passwords()
+    staff = [Api(place.url, name, passwords[name]) for name in people.approvers]
+    operator = Api(place.url, people.drafter, passwords[people.drafter])
+    screen.say(f"実演です。承認は {', '.join(people.approvers)} がAirflowのAPIで自動的に行います。")
+    approvers = Approvers(staff, screen.say)
+
+    def check() -> None:
+        running.check()
+        approvers.check()
+
+    player = Days(operator, screen, check)
+    attempt = player.prepare(days)
+    approvers.start()
+    try:
+        for day in days:
+            running.relay.set_business_date(day)
+            player.play(day, attempt)
+    finally:
+        approvers.stop()
+
+
+def _people_paid(c: Campaign) -> int:
+    """How many people's payments have ever been handed to the bank."""
+    with c.ledger.read() as connection:
+        query = sa.select(sa.func.count()).select_from(tables.payment_item).filter_by(programme=c.programme.id)
+        return int(connection.execute(query).scalar_one())
+
+
+def _summarise(c: Campaign, seconds: float) -> dict[str, Any]:
+    from pipelines.evidence.summary import summarise
+
+    summary: dict[str, Any] = summarise(c, seconds)
+    text = json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True)
+    write_whole(c.home / "summary.json", text.encode())
+    return summary
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command line.
+
+    Returns:
+        0 when all is well, 1 when something failed, 130 when interrupted.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pipelines.rehearsal", description=__doc__)
+    parser.add_argument("command", choices=["run", "serve"])
+    parser.add_argument("--airflow-home", type=Path, default=ROOT / "var" / "airflow")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        return {"run": run, "serve": serve}[arguments.command](arguments.airflow_home)
+    except (KyufuError, ProgrammeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("止めました。もう一度実行すると続きから行います。\n")
+        return 0 if arguments.command == "serve" else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

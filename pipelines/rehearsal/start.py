@@ -1,0 +1,79 @@
+"""Starting and stopping everything: the link with its parties, Airflow's database, API server and scheduler."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.campaign import rehearsal_link
+from pipelines.link.relay import Relay
+from pipelines.link.session import SFTPClient, open_session
+from pipelines.programme import load_programme, settings_from_environment
+from pipelines.rehearsal.place import Place, take_place
+from pipelines.rehearsal.processes import Airflow, free_port
+from pipelines.rehearsal.screen import Screen
+from pipelines.steps.campaign import Campaign, open_campaign
+
+
+@dataclass(frozen=True)
+class Running:
+    """Everything that is up."""
+
+    place: Place
+    relay: Relay
+    airflow: Airflow
+    campaign: Campaign
+    environment_file: Path
+
+    def check(self) -> None:
+        """Raise if one of the processes has died."""
+        self.airflow.check()
+        self.relay.check()
+
+
+@contextmanager
+def everything(airflow_home: Path, screen: Screen, *, port: int = 0) -> Iterator[Running]:
+    """Start all, give it for the time of the block, stop all.
+
+    Raises:
+        KyufuError: something does not start; what was started is stopped.
+    """
+    settings = settings_from_environment()
+    programme = load_programme(settings.programme_path)
+    place = Place(settings, programme, airflow_home.absolute(), free_port(port))
+    place.users()
+    with closing(take_place(place.airflow_home)) as lock:
+        place.passwords()
+        screen.say("LGWANの模擬(中継サーバーと三つの相手先)を起動します")
+        with rehearsal_link(settings, programme) as relay:
+            environment = place.environment(relay.endpoints)
+            file = place.write_environment(environment)
+            airflow = Airflow(place.logs, lock, environment)
+            try:
+                _start(airflow, place, screen)
+                yield Running(place, relay, airflow, _campaign(place, relay), file)
+            finally:
+                screen.say("Airflowと模擬の相手先を止めます")
+                airflow.stop()
+
+
+def _start(airflow: Airflow, place: Place, screen: Screen) -> None:
+    screen.say(f"Airflowを準備します({place.airflow_home})")
+    airflow.start("migrate", ["db", "migrate"])
+    airflow.finish("migrate")
+    airflow.start("reserialize", ["dags", "reserialize"])
+    server = ["api-server", "--port", str(place.port), "--host", "127.0.0.1"]
+    airflow.start("api-server", server, place.api_server_environment())
+    airflow.finish("reserialize")
+    airflow.start("scheduler", ["scheduler"])
+    airflow.wait_until_healthy(place.url)
+    screen.say(f"Airflowが起動しました: {place.url}")
+
+
+def _campaign(place: Place, relay: Relay) -> Campaign:
+    """The same campaign that the tasks open, for reading what they did."""
+
+    def sessions(party: str) -> AbstractContextManager[SFTPClient]:
+        return open_session(relay.endpoints[party])
+
+    return open_campaign(place.settings, sessions)

@@ -1,0 +1,95 @@
+"""A step of the campaign as an Airflow task: one call into `pipelines.steps`, counts out.
+
+What a task needs it takes from its environment (`pipelines.programme`) and its run's partition key, the business date.
+"""
+
+import importlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from kyufu_airflow.lgwan import HostKeyNotPinned, LgwanHook
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from paramiko import SFTPClient
+
+    from pipelines.steps.campaign import Campaign
+
+log = logging.getLogger("airflow.task")
+LINK_RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=5)}
+
+
+def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
+    """The task for ``room.function`` of `pipelines.steps`; one that uses the link is tried again.
+
+    Every step is safe to repeat, so retry, clear and backfill find done what was done.
+    """
+    room, function = name.split(".")
+
+    @task(task_id=function, **(LINK_RETRIES if over_link else {}), **options)
+    def run(part: str | None = None, partition_key: str | None = None, dag_run: Any = None) -> dict[str, Any]:
+        day = business_date(partition_key, dag_run)
+        with clear_errors(), open_campaign() as campaign:
+            call = getattr(importlib.import_module(f"pipelines.steps.{room}"), function)
+            result: dict[str, Any] = call(campaign, day, *([part] if part else []))
+        log.info("%s %s %s: %s", day, name, part or "", result)
+        return result
+
+    return run
+
+
+def business_date(partition_key: str | None, dag_run: Any) -> date:
+    """The run's business date: its partition key, or in ``dag.test()`` the key in the run's conf.
+
+    Raises:
+        AirflowFailException: neither is there, or it is no date.
+    """
+    key = partition_key or (getattr(dag_run, "conf", None) or {}).get("partition_key")
+    if not key:
+        raise AirflowFailException(
+            "業務日がありません。パーティションキー(YYYY-MM-DD)を付けて実行してください。"
+            "一日分のやり直しは airflow backfill create --from-date 日付 --to-date 日付 です。"
+        )
+    try:
+        return date.fromisoformat(key)
+    except ValueError:
+        raise AirflowFailException(f"パーティションキー「{key}」は日付(YYYY-MM-DD)ではありません。") from None
+
+
+@contextmanager
+def open_campaign() -> Iterator["Campaign"]:
+    """The campaign of this process's environment, reaching the parties through the LGWAN hook."""
+    from pipelines.programme import settings_from_environment
+    from pipelines.steps import campaign
+
+    opened = campaign.open_campaign(settings_from_environment(), _session)
+    try:
+        yield opened
+    finally:
+        opened.ledger.engine.dispose()
+
+
+def _session(party: str) -> "AbstractContextManager[SFTPClient]":
+    return LgwanHook(f"lgwan_{party}").get_conn()
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn an expected error into its message alone: no traceback, and no retry unless the link was down."""
+    from pipelines.errors import KyufuError
+    from pipelines.link.errors import LinkUnreachable
+    from pipelines.programme import ProgrammeError
+
+    try:
+        yield
+    except LinkUnreachable as error:
+        raise AirflowException(str(error)) from None
+    except (KyufuError, ProgrammeError, HostKeyNotPinned) as error:
+        raise AirflowFailException(str(error)) from None
