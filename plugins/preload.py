@@ -1,7 +1,7 @@
-"""Airflow plugin: the scheduler imports the campaign's steps once, so that its forked workers need not each time.
+"""Airflow plugin: the scheduler imports what the tasks need, once, so its forked workers need not.
 
-With LocalExecutor a task is a fork of the scheduler; importing pandas, pyarrow and duckdb anew in every task would take
-three seconds of each. Importing opens nothing and starts no thread that a fork would miss.
+With LocalExecutor a task is a fork of the scheduler; importing pandas, pyarrow and duckdb anew
+would take three seconds of each. Importing opens nothing and starts no thread that a fork misses.
 """
 
 import importlib
@@ -11,15 +11,20 @@ from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
 ROOMS = ("register", "welfare", "forms", "claims", "payments", "results", "closeout")
+MODULES = (
+    *(f"pipelines.steps.{room}" for room in ROOMS),
+    "kyufu_airflow.approvals",
+    "airflow.sdk.execution_time.task_runner",
+)
 
 
 class _Preload:
     @hookimpl
     def on_starting(self, component: Any) -> None:
-        """Import the steps when a long-running Airflow job starts; a single task imports what it needs itself."""
+        """Import when a long-running Airflow job starts; a task imports what it needs itself."""
         if type(component).__name__ == "Job":
-            for room in ROOMS:
-                importlib.import_module(f"pipelines.steps.{room}")
+            for module in MODULES:
+                importlib.import_module(module)
 
 
 class KyufuPreload(AirflowPlugin):

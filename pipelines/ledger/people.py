@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
+from pipelines.ledger.bulk import load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, insert_new, insert_rows, move
 from pipelines.matching.persons import Addition, Person, Protection
@@ -29,24 +30,19 @@ def open_entitlements(
     Raises:
         sqlalchemy.exc.IntegrityError: somebody has one already.
     """
-    rows = [
-        {
-            "programme": programme, **asdict(person), "source": source, "amount_yen": amount_yen,
-            "state": Entitlement.UNCLAIMED,
-        }
-        for person in people
-    ]  # fmt: skip
-    insert_rows(connection, tables.entitlement, rows)
-    insert_rows(
-        connection, tables.entitlement_event,
-        [
-            {
-                "programme": programme, "person_id": row["person_id"], "to_state": Entitlement.UNCLAIMED,
-                "cause": "opened", "reference": source, "business_date": day,
-            }
-            for row in rows
-        ],
+    rows = sorted((p.person_id, p.resident_id, p.household_id) for p in people)
+    columns = ("programme", "person_id", "resident_id", "household_id", "source", "amount_yen", "state")
+    state = str(Entitlement.UNCLAIMED)
+    load(
+        connection, tables.entitlement, columns,
+        ((programme, *row, source, amount_yen, state) for row in rows),
     )  # fmt: skip
+    e, v = tables.entitlement, tables.entitlement_event
+    columns = ("programme", "person_id", "to_state", "cause", "reference", "business_date")
+    values = (e.c.programme, e.c.person_id, e.c.state, sa.literal("opened"), e.c.source, sa.literal(day, sa.Date))
+    no_event = sa.not_(sa.exists().where(v.c.programme == e.c.programme, v.c.person_id == e.c.person_id))
+    opened = sa.select(*values).where(e.c.programme == programme, no_event).order_by(e.c.person_id)
+    connection.execute(sa.insert(v).from_select(columns, opened))
     return len(rows)
 
 

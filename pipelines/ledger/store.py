@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
+from pipelines.ledger.bulk import load
 from pipelines.ledger.engine import READING
 from pipelines.ledger.states import MOVES, Entitlement
 
@@ -106,55 +107,38 @@ def move(
         KyufuError: a person is unknown or named twice, or the move is not one of `MOVES`.
     """
     moves = list(moves)
-    wanted = {m.person_id: m for m in moves}
-    if len(wanted) != len(moves):
-        raise KyufuError(f"{cause} {day}: 同じ人が二度動かされています。処理を止めました。")
-    if not wanted:
+    if not moves:
         return 0
-    e = tables.entitlement
-    states = _states(connection, programme, wanted)
-    if len(states) != len(wanted):
-        raise KyufuError(f"{cause} {day}: 台帳にいない人が{len(wanted) - len(states)}人います。処理を止めました。")
-    wrong = {
-        (s, m.to_state) for p, m in wanted.items() if (s := states[p]) != m.to_state and (s, m.to_state) not in MOVES
-    }
+    wanted = _stage(connection, moves)
+    e, w = tables.entitlement, wanted.c
+    here = (e.c.programme == programme) & (e.c.person_id == w.person_id)
+    kinds = connection.execute(
+        sa.select(e.c.state, w.to_state, sa.func.count()).join_from(wanted, e, here).group_by(e.c.state, w.to_state)
+    ).all()
+    found = sum(count for _, _, count in kinds)
+    if found != len(moves) or len({m.person_id for m in moves}) != len(moves):
+        raise KyufuError(f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({len(moves)}件中{found}件一致)。処理を止めました。")
+    wrong = sorted(f"{a} -> {b}" for a, b, _ in kinds if a != b and (Entitlement(a), Entitlement(b)) not in MOVES)
     if wrong:
-        kinds = ", ".join(f"{a} -> {b}" for a, b in sorted(wrong))
-        raise KyufuError(f"{cause} {day}: 許されない状態の移動です: {kinds}。処理を止めました。")
-    common = {"programme": programme, "cause": cause, "reference": reference, "business_date": day}
-    insert_rows(
-        connection, tables.entitlement_event,
-        [
-            {**common, "person_id": p, "from_state": states[p], "to_state": m.to_state, "codes": m.codes}
-            for p, m in wanted.items()
-        ],
-    )  # fmt: skip
-    update = (
-        sa.update(e)
-        .where(e.c.programme == programme, e.c.person_id == sa.bindparam("b_person"))
-        .values(state=sa.bindparam("b_state"), claim_id=sa.bindparam("b_claim"), codes=sa.bindparam("b_codes"))
-    )
-    connection.execute(
-        update,
-        [
-            {"b_person": p, "b_state": m.to_state, "b_claim": m.claim_id, "b_codes": m.codes}
-            for p, m in wanted.items()
-        ],
-    )
-    return len(wanted)
+        raise KyufuError(f"{cause} {day}: 許されない状態の移動です: {', '.join(wrong)}。処理を止めました。")
+    columns = ("programme", "person_id", "from_state", "to_state", "cause", "reference", "codes", "business_date")
+    values = (sa.literal(programme), e.c.person_id, e.c.state, w.to_state, sa.literal(cause), sa.literal(reference), w.codes)
+    event = sa.select(*values, sa.literal(day, sa.Date)).join_from(wanted, e, here).order_by(e.c.person_id)
+    connection.execute(sa.insert(tables.entitlement_event).from_select(columns, event))
+    connection.execute(sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes))
+    wanted.drop(connection)
+    return len(moves)
 
 
-def _states(connection: sa.Connection, programme: str, people: Mapping[str, Move]) -> dict[str, Entitlement]:
-    """The present state of these people, in chunks that every database takes."""
-    e = tables.entitlement
-    found: dict[str, Entitlement] = {}
-    names = list(people)
-    for start in range(0, len(names), 10_000):
-        query = sa.select(e.c.person_id, e.c.state).where(
-            e.c.programme == programme, e.c.person_id.in_(names[start : start + 10_000])
-        )
-        found.update({person: Entitlement(state) for person, state in connection.execute(query)})
-    return found
+def _stage(connection: sa.Connection, moves: Sequence[Move]) -> sa.Table:
+    """The wanted moves as a temporary table, so that they are checked and made set by set."""
+    names = ("person_id", "to_state", "claim_id", "codes")
+    columns = [sa.Column(name, sa.Text, primary_key=name == "person_id") for name in names]
+    wanted = sa.Table("wanted_move", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
+    wanted.create(connection)
+    distinct = {m.person_id: (m.person_id, str(m.to_state), m.claim_id, m.codes) for m in moves}
+    load(connection, wanted, names, (distinct[person] for person in sorted(distinct)))
+    return wanted
 
 
 def record(
