@@ -16,7 +16,7 @@ from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError, Settings, settings_from_environment
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="給付: 住民への給付金を、速く、正しい人に、一度だけ。")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="給付: 住民への給付金を、速く、正しい人に、一度だけ。")
 console = Console(highlight=False, soft_wrap=True)
 
 Programme = Annotated[Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")]

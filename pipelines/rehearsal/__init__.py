@@ -1,5 +1,5 @@
-"""The whole campaign on real Airflow and the simulated link, on one machine: `make run` and `make serve`.
+"""The whole campaign on real Airflow and the simulated link: `make run` and `make serve`.
 
-Starts everything, plays the ward's days through Airflow's own API, and stops all that it started. Only for a programme
-marked `demonstration`.
+Starts everything, plays the ward's days through Airflow's own API, and stops all that it started.
+Only for a programme marked `demonstration`.
 """

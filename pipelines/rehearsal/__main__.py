@@ -1,18 +1,17 @@
-"""``python -m pipelines.rehearsal run`` plays the whole campaign; ``serve`` leaves Airflow and the link up."""
+"""``run`` plays the whole campaign on Airflow and stops; ``serve`` leaves Airflow and the link up."""
 
 import argparse
-import json
 import signal
 import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import sqlalchemy as sa
 
 from pipelines.campaign import campaign_days
 from pipelines.errors import KyufuError
+from pipelines.evidence.summary import render, summarise, write
 from pipelines.ledger import tables
 from pipelines.programme import ROOT, ProgrammeError
 from pipelines.rehearsal.api import Api
@@ -21,7 +20,6 @@ from pipelines.rehearsal.days import DAGS, Days
 from pipelines.rehearsal.screen import Screen
 from pipelines.rehearsal.start import Running, everything
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.files import write_whole
 
 SERVE_PORT = 8080
 
@@ -33,11 +31,11 @@ def run(airflow_home: Path) -> int:
             before = _people_paid(running.campaign)
             _play(running, screen)
             paid = _people_paid(running.campaign) - before
-            summary = _summarise(running.campaign, screen.seconds)
-        from pipelines.evidence.summary import render
-
+            summary = summarise(running.campaign, screen.seconds)
+            write(running.campaign, summary)
         screen.show(render(summary))
-        screen.show(f"今回の新規支払: {paid:,}人" + ("(すでに支払済みのため、だれにも支払っていません)" if not paid else ""))
+        nobody = "" if paid else "(支払済みの人に再び支払うことはありません)"
+        screen.show(f"今回の新規支払: {paid:,}人{nobody}")
         return 0 if summary["balanced"] else 1
 
 
@@ -92,17 +90,8 @@ def _play(running: Running, screen: Screen) -> None:
 def _people_paid(c: Campaign) -> int:
     """How many people's payments have ever been handed to the bank."""
     with c.ledger.read() as connection:
-        query = sa.select(sa.func.count()).select_from(tables.payment_item).filter_by(programme=c.programme.id)
-        return int(connection.execute(query).scalar_one())
-
-
-def _summarise(c: Campaign, seconds: float) -> dict[str, Any]:
-    from pipelines.evidence.summary import summarise
-
-    summary: dict[str, Any] = summarise(c, seconds)
-    text = json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True)
-    write_whole(c.home / "summary.json", text.encode())
-    return summary
+        query = sa.select(sa.func.count()).select_from(tables.payment_item)
+        return int(connection.execute(query.filter_by(programme=c.programme.id)).scalar_one())
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

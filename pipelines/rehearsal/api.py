@@ -9,7 +9,12 @@ from pipelines.rehearsal.errors import RehearsalError, RunFailed
 
 _TRIES = 12
 _WAIT_SECONDS = 0.5
-_BUSY = {500, 502, 503, 504}  # SQLite has one writer: the API server answers 500 when it waited too long
+_BUSY = {
+    500,
+    502,
+    503,
+    504,
+}  # SQLite has one writer: the API server answers 500 when it waited too long
 Json = dict[str, Any]
 
 
@@ -82,9 +87,14 @@ class Api:
         path = f"{run}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
         params = {"map_index": task["map_index"]}
         content = self._send("GET", path, params=params).get("content", [])
-        return [str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content]
+        return [
+            str(line.get("event", line)) if isinstance(line, dict) else str(line)
+            for line in content
+        ]
 
-    def _send(self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any) -> Json:
+    def _send(
+        self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any
+    ) -> Json:
         for _ in range(_TRIES):
             try:
                 answer = self._client.request(method, path, **options)
@@ -95,10 +105,14 @@ class Api:
                 break
             time.sleep(_WAIT_SECONDS)
         else:
-            raise RehearsalError(f"AirflowのAPIが応答しません: {method} {path}。もう一度実行してください。")
+            raise RehearsalError(
+                f"AirflowのAPIが応答しません: {method} {path}。もう一度実行してください。"
+            )
         if answer.status_code in accept:
             return {}
         if answer.is_error:
-            raise RunFailed(f"AirflowのAPIが断りました: {method} {path}: {answer.status_code} {answer.text[:400]}")
+            raise RunFailed(
+                f"AirflowのAPIが断りました: {method} {path}: {answer.status_code} {answer.text[:400]}"
+            )
         body: Json = answer.json()
         return body

@@ -1,4 +1,4 @@
-"""The demonstration's approvers: they answer what Airflow asks, through Airflow's own API, and say so."""
+"""The demonstration's approvers: they answer through Airflow's own API, and say so."""
 
 import threading
 import time
@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pipelines.rehearsal.api import Api, Json
 from pipelines.rehearsal.errors import RehearsalError
 
-# An answer right after the task began to wait can reach Airflow before the scheduler knows that it waits; then the
-# task fails ("finished with state success, but queued"). A person is never that fast.
+# An answer right after the task began to wait can reach Airflow before the scheduler knows that it
+# waits; then the task fails ("finished with state success, but queued"). No person is that fast.
 THINK_SECONDS = 2.5
 _POLL_SECONDS = 0.5
 Tell = Callable[[str], None]
 
 
 class Approvers(threading.Thread):
-    """Answers every approval in the background: the first question by the first person, the second by the second."""
+    """Answers every approval in the background, the second question by the second person."""
 
     def __init__(self, people: Sequence[Api], tell: Tell) -> None:
         """Know who answers and where to say it."""
@@ -57,4 +57,5 @@ class Approvers(threading.Thread):
         number = int(task["task_id"].rpartition("_")[2])
         person = self._people[(number - 1) % len(self._people)]
         if person.approve(task):
-            self._tell(f"実演用の職員 {person.user} が {task['dag_id']} ({number}人目) を承認しました(自動応答)")
+            what = f"{task['dag_id']} ({number}人目)"
+            self._tell(f"実演用の職員 {person.user} が {what} を承認しました(自動応答)")

@@ -1,4 +1,4 @@
-"""The campaign's days through Airflow: start each day's DAGs, wait for what follows, stop at the first failure."""
+"""The campaign's days through Airflow: start each day's DAGs, wait for what follows them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ class Days:
         self._check = check
 
     def prepare(self, days: Sequence[date]) -> int:
-        """Let the DAGs run, give up what an interrupted rehearsal left, and say which attempt this is."""
+        """Let the DAGs run, give up what an interrupted rehearsal left; gives the attempt's number."""
         for dag, run_id in self._api.unfinished():
             self._screen.say(f"前回中断された実行を打ち切ります: {dag} {run_id}")
             self._api.give_up(dag, run_id)

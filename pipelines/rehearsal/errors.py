@@ -12,4 +12,4 @@ class AlreadyRunning(RehearsalError):
 
 
 class RunFailed(RehearsalError):
-    """A DAG run failed, or did not end; the message names DAG, task and day and ends with the log's last lines."""
+    """A DAG run failed or did not end; the message names DAG, task and day, with the log's end."""

@@ -1,4 +1,4 @@
-"""Where a rehearsal's Airflow lives: its folder, secrets, users and the environment of its processes."""
+"""Where a rehearsal's Airflow lives: its folder, secrets, users, its processes' environment."""
 
 import fcntl
 import json
@@ -53,7 +53,8 @@ class Place:
         people = self.programme.demonstration
         if people is None or not self.programme.is_demonstration:
             raise RehearsalError(
-                f"{self.programme.id}: 実演用の事業ではありません(mode = \"demonstration\"と[demonstration]が必要です)。"
+                f"{self.programme.id}: 実演用の事業ではありません。"
+                'mode = "demonstration"と[demonstration]が必要です。'
                 "本番はREADMEの「本番に向けて」を見てください。"
             )
         staff = dict.fromkeys((people.steward, *people.approvers), "user")
@@ -68,8 +69,8 @@ class Place:
             _write_private(path, json.dumps(made))
         return made
 
-    def environment(self, endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
-        """What every Airflow process is given: places, secrets, users and the link's connections."""
+    def environment(self) -> dict[str, str]:
+        """What every Airflow process is given: places, secrets and users."""
         home = str(self.airflow_home)
         users = ",".join(f"{user}:{role}" for user, role in self.users().items())
         return {
@@ -84,7 +85,6 @@ class Place:
             "KYUFU_INPUTS": str(self.settings.inputs),
             "KYUFU_LEDGER_URL": self.settings.ledger_url,
             **self._secrets(),
-            **{f"AIRFLOW_CONN_LGWAN_{p.upper()}": _connection(e) for p, e in endpoints.items()},
         }
 
     def api_server_environment(self) -> dict[str, str]:
@@ -126,13 +126,19 @@ def take_place(airflow_home: Path) -> IO[str]:
         owner = file.read().strip() or "?"
         file.close()
         raise AlreadyRunning(
-            f"{airflow_home}: すでにAirflowが動いています(make runまたはmake serve、プロセス番号{owner})。"
+            f"{airflow_home}: すでにAirflowが動いています"
+            f"(make runまたはmake serve、プロセス番号{owner})。"
             "終わるのを待つか、その画面でCtrl-Cを押して止めてから、もう一度実行してください。"
         ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()
     return file
+
+
+def link_connections(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
+    """The link's Airflow connections, as environment: what the tasks are given."""
+    return {f"AIRFLOW_CONN_LGWAN_{p.upper()}": _connection(e) for p, e in endpoints.items()}
 
 
 def _connection(endpoint: Endpoint) -> str:

@@ -1,4 +1,4 @@
-"""Airflow's processes: the database made ready, the API server and the scheduler started and stopped.
+"""Airflow's processes: the API server, the scheduler and what makes their database ready.
 
 Every child dies with this process, even if it is killed: the kernel sends them SIGTERM then.
 """
@@ -26,7 +26,10 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Airflow:
-    """The Airflow processes of one home. Start from the main thread: the kernel ties children to that."""
+    """The Airflow processes of one home.
+
+    Start them from the main thread: the kernel ties children to the thread that starts them.
+    """
 
     def __init__(self, logs: Path, lock: IO[str], environment: Mapping[str, str]) -> None:
         """Know the environment; nothing starts yet."""
@@ -36,7 +39,9 @@ class Airflow:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def start(self, name: str, arguments: list[str], extra: Mapping[str, str] | None = None) -> None:
+    def start(
+        self, name: str, arguments: list[str], extra: Mapping[str, str] | None = None
+    ) -> None:
         """Start ``airflow ARGUMENTS`` in the background; its output goes to ``logs/NAME.log``."""
         with self._log(name).open("wb") as output:
             self._children[name] = subprocess.Popen(
@@ -47,7 +52,7 @@ class Airflow:
                 env={**self._environment, **(extra or {})},
                 pass_fds=(self._lock.fileno(),),
                 start_new_session=True,  # an interrupt is for us; we then stop the children
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                preexec_fn=_die_with_parent,
             )
 
     def finish(self, name: str) -> None:
@@ -73,6 +78,9 @@ class Airflow:
     def wait_until_healthy(self, url: str) -> None:
         """Wait until the API server says that the scheduler is healthy.
 
+        Its part for tasks is built at the first request, which takes seconds: that is asked here,
+        so that no task times out on it.
+
         Raises:
             RehearsalError: a process ended, or it took too long.
         """
@@ -80,6 +88,7 @@ class Airflow:
         while time.monotonic() < last_moment:
             self.check()
             try:
+                httpx.get(f"{url}/execution/health", timeout=READY_SECONDS)
                 health = httpx.get(f"{url}/api/v2/monitor/health", timeout=5).json()
                 if health["scheduler"]["status"] == "healthy":
                     return

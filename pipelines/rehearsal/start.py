@@ -1,6 +1,6 @@
-"""Starting and stopping everything: the link with its parties, Airflow's database, API server and scheduler."""
+"""Starting and stopping everything: the link with its parties, and Airflow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipelines.campaign import rehearsal_link
 from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import load_programme, settings_from_environment
-from pipelines.rehearsal.place import Place, take_place
+from pipelines.rehearsal.place import Place, link_connections, take_place
 from pipelines.rehearsal.processes import Airflow, free_port
 from pipelines.rehearsal.screen import Screen
 from pipelines.steps.campaign import Campaign, open_campaign
@@ -44,30 +44,31 @@ def everything(airflow_home: Path, screen: Screen, *, port: int = 0) -> Iterator
     place.users()
     with closing(take_place(place.airflow_home)) as lock:
         place.passwords()
-        screen.say("LGWANの模擬(中継サーバーと三つの相手先)を起動します")
-        with rehearsal_link(settings, programme) as relay:
-            environment = place.environment(relay.endpoints)
-            file = place.write_environment(environment)
-            airflow = Airflow(place.logs, lock, environment)
-            try:
-                _start(airflow, place, screen)
+        airflow = Airflow(place.logs, lock, place.environment())
+        try:
+            screen.say(f"Airflowを準備します({place.airflow_home})")
+            airflow.start("migrate", ["db", "migrate"])
+            screen.say("LGWANの模擬(中継サーバーと三つの相手先)を起動します")
+            with rehearsal_link(settings, programme) as relay:
+                connections = link_connections(relay.endpoints)
+                file = place.write_environment({**place.environment(), **connections})
+                _start(airflow, place, connections)
+                screen.say(f"Airflowが起動しました: {place.url}")
                 yield Running(place, relay, airflow, _campaign(place, relay), file)
-            finally:
                 screen.say("Airflowと模擬の相手先を止めます")
                 airflow.stop()
+        finally:
+            airflow.stop()
 
 
-def _start(airflow: Airflow, place: Place, screen: Screen) -> None:
-    screen.say(f"Airflowを準備します({place.airflow_home})")
-    airflow.start("migrate", ["db", "migrate"])
+def _start(airflow: Airflow, place: Place, connections: Mapping[str, str]) -> None:
     airflow.finish("migrate")
-    airflow.start("reserialize", ["dags", "reserialize"])
     server = ["api-server", "--port", str(place.port), "--host", "127.0.0.1"]
     airflow.start("api-server", server, place.api_server_environment())
+    airflow.start("reserialize", ["dags", "reserialize"])
+    airflow.start("scheduler", ["scheduler"], connections)
     airflow.finish("reserialize")
-    airflow.start("scheduler", ["scheduler"])
     airflow.wait_until_healthy(place.url)
-    screen.say(f"Airflowが起動しました: {place.url}")
 
 
 def _campaign(place: Place, relay: Relay) -> Campaign:

@@ -145,17 +145,28 @@ def _with_route(connection: sa.Connection, programme: str, rows: pa.Table) -> pa
         route = "braille" if in_braille and not protection else "household"
         if protection:
             route = "person" if protection.mailing_address else "department"
-        kana = braille.to_kana(row["name_kana"], row["name_kanji"]) if in_braille and row["name_kana"] else ""
-        cells = braille.to_cells(kana) if kana else ""
         out.append(
             {
                 "person_id": row["person_id"], **{n: row[n] or "" for n in ITEMS}, "route": route,
                 "mailing_address": protection.mailing_address if protection else "",
-                "braille_kana": kana, "braille_cells": cells, "braille_brf": braille.to_brf(cells) if cells else "",
-                "check_by_person": "要確認" if kana and braille.doubtful(row["name_kana"], row["name_kanji"]) else "",
+                **_braille(row["name_kana"] or "", row["name_kanji"], wanted=in_braille),
             }
         )  # fmt: skip
     return pa.Table.from_pylist(out)
+
+
+def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]:
+    """The name in Braille; a name that cannot be written so is left to a person."""
+    empty = dict.fromkeys(_BRAILLE, "")
+    if not wanted:
+        return empty
+    try:
+        kana = braille.to_kana(name_kana, name_kanji)
+        cells = braille.to_cells(kana)
+    except braille.BrailleError:
+        return {**empty, "check_by_person": "要確認"}
+    check = "要確認" if not kana or braille.doubtful(name_kana, name_kanji) else ""
+    return dict(zip(_BRAILLE, (kana, cells, braille.to_brf(cells), check), strict=True))
 
 
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
