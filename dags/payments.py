@@ -7,10 +7,9 @@
 - **承認**: 異なる二人。画面には件数、金額、ハッシュだけを示す。同じ人が二度答えると止まる。
 - **却下**: 台帳に記録し、その日の振込を取り消す。対象の人は次の起案を待つ。
 - **やり直し**: 再試行しても同じ人に二度支払うことはない(台帳の一意制約)。
-"""
+"""  # noqa: D415
 
 from airflow.sdk import chain, dag
-
 from kyufu_airflow.approvals import ask
 from kyufu_airflow.programme import CLAIMS, PAYMENTS, about, after, programme
 from kyufu_airflow.steps import step

@@ -6,10 +6,9 @@
 - **実行**: 業務日ごと。登録(register)のあとに実行する。終わると申請書(forms)が続く。
 - **承認**: 二人。画面には件数とハッシュだけを示す。却下も台帳に記録され、反映は止まる。
 - **止まるとき**: 空の名簿に零件の申告がない、様式が違う、届く期間の外である。
-"""
+"""  # noqa: D415
 
 from airflow.sdk import chain, dag
-
 from kyufu_airflow.approvals import ask
 from kyufu_airflow.programme import DAILY, WELFARE, about, lists, programme
 from kyufu_airflow.steps import step
@@ -17,8 +16,10 @@ from kyufu_airflow.steps import step
 
 @dag(schedule=DAILY, **about("welfare", "福祉名簿", __doc__))
 def welfare() -> None:
-    """Receive every list, find its people and protect them, let two people decide the rest, apply it."""
-    received = step("welfare.receive_list", map_index_template="{{ task.op_kwargs['part'] }}").expand(part=lists())
+    """Receive every list, protect its people, let two people decide the rest, apply it."""
+    received = step(
+        "welfare.receive_list", map_index_template="{{ task.op_kwargs['part'] }}"
+    ).expand(part=lists())
     linked = step("welfare.link_people")()
     decided = ask(linked, people=programme().people.protection_approvals)
     chain(received, linked)

@@ -24,10 +24,16 @@ def campaign_days(inputs: Path) -> list[date]:
     Raises:
         InputMissing: there is nothing.
     """
-    folders = [*inputs.glob("ward/*-*-*"), *inputs.glob("jlis/*-*-*"), *inputs.glob("contractor/*-*-*")]
+    folders = [
+        *inputs.glob("ward/*-*-*"),
+        *inputs.glob("jlis/*-*-*"),
+        *inputs.glob("contractor/*-*-*"),
+    ]
     days = sorted({date.fromisoformat(folder.name) for folder in folders if folder.is_dir()})
     if not days:
-        raise InputMissing(f"{inputs} に入力がありません。kyufu synth で作るか --inputs を確認してください。")
+        raise InputMissing(
+            f"{inputs} に入力がありません。kyufu synth で作るか --inputs を確認してください。"
+        )
     return days
 
 

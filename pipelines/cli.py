@@ -16,14 +16,25 @@ from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError, Settings, settings_from_environment
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="給付: 住民への給付金を、速く、正しい人に、一度だけ。")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="給付: 住民への給付金を、速く、正しい人に、一度だけ。",
+)
 console = Console(highlight=False, soft_wrap=True)
 
-Programme = Annotated[Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")]
-Home = Annotated[Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")]
+Programme = Annotated[
+    Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")
+]
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")
+]
 
 
-def _settings(programme: Path | None = None, home: Path | None = None, inputs: Path | None = None) -> Settings:
+def _settings(
+    programme: Path | None = None, home: Path | None = None, inputs: Path | None = None
+) -> Settings:
     """The environment's settings with what the command line says instead."""
     settings = settings_from_environment()
     changes: dict[str, Any] = {}
@@ -57,7 +68,9 @@ def campaign(
     inputs: Annotated[Path, typer.Option(help="The ward's inputs (docs/interfaces/inputs.md).")],
     home: Annotated[Path, typer.Option(help="Where Kyufu keeps its files.")],
     programme: Programme = None,
-    truth: Annotated[Path | None, typer.Option(help="truth/people.csv, to compare person by person.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="truth/people.csv, to compare person by person.")
+    ] = None,
 ) -> None:
     """Run the whole campaign without Airflow, with the simulated parties; repeating it pays nobody again."""
     from pipelines.campaign import run_campaign
@@ -91,14 +104,22 @@ def _tell(result: dict[str, Any]) -> str:
     """A step's counts on one line; nothing for a step that had nothing to do."""
     if result.get("received") is False and "refused" not in result:
         return ""
-    shown = {k: v for k, v in result.items() if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed") and v}
-    return " ".join(f"{k}={v}" for k, v in shown.items() if not isinstance(v, list | dict) or k == "decided")
+    shown = {
+        k: v
+        for k, v in result.items()
+        if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed") and v
+    }
+    return " ".join(
+        f"{k}={v}" for k, v in shown.items() if not isinstance(v, list | dict) or k == "decided"
+    )
 
 
 @app.command()
 def status(
     resident_id: Annotated[str, typer.Argument(help="住民番号, 10 digits.")],
-    purpose: Annotated[str, typer.Option(help="Why it is looked up; goes into the audit trail.")] = "照会",
+    purpose: Annotated[
+        str, typer.Option(help="Why it is looked up; goes into the audit trail.")
+    ] = "照会",
     programme: Programme = None,
     home: Home = None,
 ) -> None:
@@ -132,7 +153,10 @@ def balance(programme: Programme = None, home: Home = None) -> None:
     for state, count in found.states.items():
         table.add_row(LABELS_JA[Entitlement(state)], f"{count:,}")
     console.print(table)
-    console.print(f"支払 {found.paid_yen:,}円 / 返戻 {found.returned_yen:,}円 / 回収中 {found.recovering_yen:,}円 / 差引 {found.net_yen:,}円")
+    console.print(
+        f"支払 {found.paid_yen:,}円 / 返戻 {found.returned_yen:,}円"
+        f" / 回収中 {found.recovering_yen:,}円 / 差引 {found.net_yen:,}円"
+    )
     console.print(f"監査記録 {events:,}件(鎖は切れていません)")
     for fault in found.faults:
         console.print(f"[red]{fault}[/red]")

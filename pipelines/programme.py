@@ -45,6 +45,7 @@ class Period(Part):
         return self.first <= day <= self.last
 
     def __str__(self) -> str:
+        """As messages show it."""
         return f"{self.first} .. {self.last}"
 
 
@@ -161,7 +162,9 @@ class Disclosure(Part):
         for column, parents in self.derived.items():
             missing = sorted(set(parents) - set(self.fields))
             if missing:
-                raise ValueError(f"derived field {column!r} has parents that are not fields: {missing}")
+                raise ValueError(
+                    f"derived field {column!r} has parents that are not fields: {missing}"
+                )
         return self
 
 
@@ -255,10 +258,13 @@ class Programme(Part):
 
     def source(self, dataset: str) -> "Source | ListSource":
         """The permission to take `dataset` in; an unknown dataset is an error."""
-        for item in (*self.sources, *self.list_sources):
-            if item.dataset == dataset:
-                return item
-        raise ProgrammeError(f"programme {self.id}: no [[source]] or [[list]] for dataset {dataset!r}")
+        known: dict[str, Source | ListSource] = {s.dataset: s for s in self.sources}
+        known.update({s.dataset: s for s in self.list_sources})
+        if dataset in known:
+            return known[dataset]
+        raise ProgrammeError(
+            f"programme {self.id}: no [[source]] or [[list]] for dataset {dataset!r}"
+        )
 
     def party(self, party_id: str) -> Party:
         """The party of that id; an unknown one is an error."""
@@ -296,9 +302,7 @@ def settings_from_environment() -> Settings:
     return Settings(
         programme_path=Path(programme).absolute(),
         home=home,
-        inputs=Path(
-            os.environ.get("KYUFU_INPUTS", ROOT / "data" / "samples" / "ward")
-        ).absolute(),
+        inputs=Path(os.environ.get("KYUFU_INPUTS", ROOT / "data" / "samples" / "ward")).absolute(),
         ledger_url=os.environ.get("KYUFU_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite'}"),
     )
 
@@ -312,8 +316,10 @@ def load_programme(path: Path) -> Programme:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ProgrammeError(f"programme file not found: {path}. Set KYUFU_PROGRAMME or --programme.") from error
+    except OSError as error:
+        raise ProgrammeError(
+            f"programme file not found: {path}. Set KYUFU_PROGRAMME or --programme."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProgrammeError(f"{path}: not a TOML file in UTF-8: {error}") from error
     try:

@@ -15,6 +15,14 @@ MODULES = (
     *(f"pipelines.steps.{room}" for room in ROOMS),
     "kyufu_airflow.approvals",
     "airflow.sdk.execution_time.task_runner",
+    # what pandas, pandera and pyarrow import only when first used
+    "pandera.accessors.pandas_accessor",
+    "pandera.backends.pandas.builtin_checks",
+    "pandera.backends.pandas.builtin_hypotheses",
+    "pandera.strategies.pandas_strategies",
+    "pyarrow.acero",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
 )
 
 

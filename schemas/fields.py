@@ -19,7 +19,10 @@ _DATE = (
 REQUIRED: Check = ("REQUIRED", lambda column: column != "")
 DIGITS_10: Check = ("DIGITS_10", lambda column: column.str.fullmatch(r"\d{10}"))
 DIGITS_10_OR_EMPTY: Check = ("DIGITS_10", lambda column: column.str.fullmatch(r"(?:\d{10})?"))
-BIRTH_DATE: Check = ("BIRTH_DATE_ODD", lambda column: column.str.fullmatch(r"\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"))
+BIRTH_DATE: Check = (
+    "BIRTH_DATE_ODD",
+    lambda column: column.str.fullmatch(r"\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"),
+)
 DATE: Check = ("DATE_FORM", lambda column: column.str.normalize("NFKC").str.fullmatch(_DATE))
 DATE_OR_EMPTY: Check = ("DATE_FORM", lambda column: (column == "") | DATE[1](column))
 POSTAL_CODE: Check = ("POSTAL_CODE_FORM", lambda column: column.str.fullmatch(r"\d{7}"))
@@ -54,7 +57,11 @@ FIELDS: dict[str, Field] = {
     "address": Field("住所", "from the prefecture to the number"),
     "address_supplement": Field("方書", "building and room"),
     "head_name_kanji": Field("世帯主漢字氏名", "the head's name as recorded"),
-    "change_reason": Field("異動事由", "death, moved_out, birth or moved_in", (one_of("death", "moved_out", "birth", "moved_in"),)),
+    "change_reason": Field(
+        "異動事由",
+        "death, moved_out, birth or moved_in",
+        (one_of("death", "moved_out", "birth", "moved_in"),),
+    ),
     "changed_on": Field("異動年月日", "when it happened", (DATE,)),
     "notified_on": Field("届出年月日", "when the ward was told", (DATE,)),
     "sex": Field("性別", "male, female or not given", (one_of("", "male", "female"),)),
@@ -62,7 +69,9 @@ FIELDS: dict[str, Field] = {
     "facility_address": Field("施設所在地住所", "where the facility is", (REQUIRED,)),
     "admitted_on": Field("入所等年月日", "admission", (DATE_OR_EMPTY,)),
     "discharged_on": Field("退所等年月日", "discharge, empty while inside", (DATE_OR_EMPTY,)),
-    "registered_municipality": Field("住民票所在市区町村名", "where the person is registered", (REQUIRED,)),
+    "registered_municipality": Field(
+        "住民票所在市区町村名", "where the person is registered", (REQUIRED,)
+    ),
     "facility_municipality": Field("施設所在市区町村名", "where the person is placed", (REQUIRED,)),
     "request_no": Field("申出番号", "the request's number", (REQUIRED,)),
     "requested_on": Field("申出年月日", "when it was made", (DATE,)),
@@ -76,12 +85,16 @@ FIELDS: dict[str, Field] = {
     "postmarked_on": Field("消印年月日", "the postmark", (DATE_OR_EMPTY,)),
     "claim_kind": Field("申請区分", "new, correction or withdrawal", (one_of(*CLAIM_KINDS),)),
     "supersedes_no": Field("元受付番号", "the claim that is corrected or withdrawn"),
-    "applicant_resident_id": Field("申請者住民番号", "empty for somebody registered elsewhere", (DIGITS_10_OR_EMPTY,)),
+    "applicant_resident_id": Field(
+        "申請者住民番号", "empty for somebody registered elsewhere", (DIGITS_10_OR_EMPTY,)
+    ),
     "applicant_name_kanji": Field("申請者氏名", "as typed or keyed", (REQUIRED,)),
     "applicant_name_kana": Field("申請者カナ", "as typed or keyed"),
     "applicant_birth_date": Field("申請者生年月日", "as typed or keyed"),
     "applicant_address": Field("申請者住所", "as typed"),
-    "certificate_serial": Field("証明書シリアル番号", "serial of the certificate that signed", (REQUIRED,)),
+    "certificate_serial": Field(
+        "証明書シリアル番号", "serial of the certificate that signed", (REQUIRED,)
+    ),
     "proxy_kind": Field("代理区分", "none, legal, facility or household", (one_of(*PROXY_KINDS),)),
     "proxy_name_kana": Field("代理人カナ", "the proxy's name in kana"),
     "bank_code": Field("金融機関コード", "4 digits"),
@@ -98,11 +111,19 @@ FIELDS: dict[str, Field] = {
 }
 
 _VARIANTS = {
-    "change_item": Field("異動後の項目", "given for births and arrivals, empty for deaths and departures"),
+    "change_item": Field(
+        "異動後の項目", "given for births and arrivals, empty for deaths and departures"
+    ),
     "line_birth_date": Field("生年月日", "as typed or keyed"),
-    "claimed_household_id": Field("世帯番号", "as printed on the form; empty on a person's own claim", (DIGITS_10_OR_EMPTY,)),
-    "register_birth_date": Field("生年月日", "YYYYMMDD; unknown parts are 00", (REQUIRED, BIRTH_DATE)),
-    "register_name_kana": Field("カナ氏名", "name in kana; may be missing for foreign residents", (NAME_GIVEN,)),
+    "claimed_household_id": Field(
+        "世帯番号", "as printed on the form; empty on a person's own claim", (DIGITS_10_OR_EMPTY,)
+    ),
+    "register_birth_date": Field(
+        "生年月日", "YYYYMMDD; unknown parts are 00", (REQUIRED, BIRTH_DATE)
+    ),
+    "register_name_kana": Field(
+        "カナ氏名", "name in kana; may be missing for foreign residents", (NAME_GIVEN,)
+    ),
 }
 
 

@@ -19,12 +19,22 @@ class Rule:
 _RULES = (
     Rule("ROW_LENGTH", "reject", "列の数が見出しと違います。提供元に行を直してもらってください。"),
     Rule("REQUIRED", "reject", "必須の項目が空です。提供元に確認してください。"),
-    Rule("DIGITS_10", "reject", "10桁の数字ではありません。先頭の0が落ちていないか確認してください。"),
-    Rule("DUPLICATE_KEY", "reject", "同じ番号の行が別の内容で二つあります。どちらが正しいか確認してください。"),
-    Rule("CODE_UNKNOWN", "reject", "コード表にない値です。レイアウトのコード表を確認してください。"),
+    Rule(
+        "DIGITS_10", "reject", "10桁の数字ではありません。先頭の0が落ちていないか確認してください。"
+    ),
+    Rule(
+        "DUPLICATE_KEY",
+        "reject",
+        "同じ番号の行が別の内容で二つあります。どちらが正しいか確認してください。",
+    ),
+    Rule(
+        "CODE_UNKNOWN", "reject", "コード表にない値です。レイアウトのコード表を確認してください。"
+    ),
     Rule("DATE_FORM", "reject", "日付として読めません。YYYYMMDDまたは和暦で直してください。"),
     Rule("CLAIM_UNKNOWN", "reject", "この受付番号の申請がありません。申請の行を確認してください。"),
-    Rule("HEAD_ONE", "warn", "世帯主がちょうど一人の世帯ではありません。世帯構成を確認してください。"),
+    Rule(
+        "HEAD_ONE", "warn", "世帯主がちょうど一人の世帯ではありません。世帯構成を確認してください。"
+    ),
     Rule("BIRTH_DATE_ODD", "warn", "生年月日に不詳の部分があるか、形式が違います。"),
     Rule("POSTAL_CODE_FORM", "warn", "郵便番号が7桁の数字ではありません。バーコードは付きません。"),
     Rule("NAME_EMPTY", "warn", "カナ氏名がありません(外国人住民では異常ではありません)。"),

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
+
+
+class Choices(Protocol[T]):
+    """What one can draw from."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, place: int, /) -> T:
+        """The one at a place."""
 
 
 class Draw(Random):
@@ -16,6 +25,6 @@ class Draw(Random):
         """A whole number from a to b, both included."""
         return a + int(self.random() * (b - a + 1))
 
-    def choice(self, seq: Sequence[T]) -> T:
+    def choice(self, seq: Choices[T]) -> T:
         """One of a sequence."""
         return seq[int(self.random() * len(seq))]

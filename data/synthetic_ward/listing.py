@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from data.synthetic_ward.claiming import file_claim, pay
 from data.synthetic_ward.model import Account, Claim, Household, Person
@@ -105,7 +106,7 @@ def admit(ward: Ward, dataset: str, person: Person, facility: str) -> Person:
 
 
 def claim_self(
-    ward: Ward, applicant: Person, *others: Person, days: Sequence[int] = (1, 2, 3), **more: object
+    ward: Ward, applicant: Person, *others: Person, days: Sequence[int] = (1, 2, 3), **more: Any
 ) -> Claim:
     """A protected person's own claim, kept in-house, is paid."""
     people = [applicant, *others]
@@ -113,7 +114,7 @@ def claim_self(
     return pay(ward, claim, people, *(["PROXY"] if claim.proxy_kind else []))
 
 
-def facility_proxy(ward: Ward) -> dict[str, object]:
+def facility_proxy(ward: Ward) -> dict[str, Any]:
     """The facility applies for its resident and receives the money on its own account."""
     kana = ward.rng.choice(FACILITY_KANA)
     account = ward.facility_accounts.get(kana)
@@ -122,7 +123,7 @@ def facility_proxy(ward: Ward) -> dict[str, object]:
     return {"proxy_kind": "施設", "proxy_kana": kana, "account": account}
 
 
-def guardian(ward: Ward) -> dict[str, object]:
+def guardian(ward: Ward) -> dict[str, Any]:
     """A legal representative applies and receives the money."""
     kana = newcomer(ward, (30, 70)).reading
     account: Account = ward.bank.open(kana)

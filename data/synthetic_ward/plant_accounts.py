@@ -201,7 +201,7 @@ def proxy_not_a_member(ward: Ward, household: Household) -> None:
         proxy_kind="世帯員",
         proxy_kana=stranger.reading,
     )
-    hold(claim, household.members, "PROXY")
+    hold(claim, household.members, "PROXY_NOT_MEMBER")
 
 
 @scenario(anyone)

@@ -230,7 +230,7 @@ def member_omitted_second_claim(ward: Ward, household: Household) -> None:
 def mark_unwanted(ward: Ward, household: Household, channel: str, day: int) -> Claim:
     """The last member's "not wanted" box is marked."""
     *rest, last = household.members
-    lines = [*rest, write_line(ward, channel, last, unwanted=True)]
+    lines: list[Person | Line] = [*rest, write_line(ward, channel, last, unwanted=True)]
     claim = file_claim(ward, channel, day, household.head, lines)
     decline(claim, [last])
     return pay(ward, claim, rest) if rest else end(claim, "no_effect")

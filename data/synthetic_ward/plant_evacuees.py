@@ -26,7 +26,8 @@ def request(ward: Ward, known: int, people: list[Person], registered: str) -> li
     """An evacuee's request for herself and her companions; returns the rows' cells."""
     ward.requests += 1
     number, day = f"E{ward.requests:05d}", ward.rng.choice(REQUESTED[known])
-    home, rows = local_address(ward), []
+    home = local_address(ward)
+    rows: list[tuple[str, ...]] = []
     for person in people:
         kind = EVACUEE if person is people[0] else COMPANION
         name, birth = describe(ward, person)

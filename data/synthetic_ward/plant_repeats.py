@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from data.synthetic_ward.claiming import (
     end,
     file_claim,
@@ -134,7 +136,7 @@ def same_certificate(ward: Ward, one: Household, two: Household) -> None:
 
 def lack(ward: Ward, household: Household, channel: str, day: int) -> Claim:
     """A deficient claim."""
-    lack_of = (
+    lack_of: dict[str, Any] = (
         {"attachments": "0"} if channel == ONLINE else {"deficiency": ward.rng.choice(DEFICIENCIES)}
     )
     claim = file_claim(ward, channel, day, household.head, household.members, **lack_of)

@@ -53,7 +53,8 @@ class Ward:
 
     def day(self, number: int) -> str:
         """Day 0 is the set-up, days 1 to 4 are claim days."""
-        return (self.settings.days["setup"], *self.settings.days["claims"])[number]
+        days: tuple[str, ...] = (self.settings.days["setup"], *self.settings.days["claims"])
+        return days[number]
 
     def take(self, count: int, need: Need) -> list[Household]:
         """Take up to that many households with a property out of those without a scenario."""

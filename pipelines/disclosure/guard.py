@@ -72,7 +72,9 @@ def assert_fields(disclosure: Disclosure, columns: tuple[str, ...]) -> None:
     """
     outside = sorted(set(columns) - set(disclosure.fields) - set(disclosure.derived))
     if outside:
-        raise DisclosureRefused(f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})")
+        raise DisclosureRefused(
+            f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})"
+        )
 
 
 def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) -> None:
@@ -94,9 +96,13 @@ def assert_period(programme: Programme, disclosure: Disclosure, day: date) -> No
         DisclosureRefused: the day is outside.
     """
     if not disclosure.period.holds(day):
-        raise DisclosureRefused(f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。")
+        raise DisclosureRefused(
+            f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。"
+        )
     if disclosure.medium == "lgwan":
         party = programme.party(disclosure.recipient)
         for name, period in (("結合", party.connection), ("契約", party.contract)):
             if not period.holds(day):
-                raise DisclosureRefused(f"{party.name}: {day} は{name}期間 {period} の外です。送りません。")
+                raise DisclosureRefused(
+                    f"{party.name}: {day} は{name}期間 {period} の外です。送りません。"
+                )

@@ -1,4 +1,4 @@
-"""The scan of outgoing bytes: does any protected person's number, name with birth date, or present address stand in them?
+"""The scan of outgoing bytes: a protected person's number, name with birth date, or present address in them?
 
 Everything a release holds is text, so it is decoded once; half- and full-width writings are made equal first.
 """
@@ -14,7 +14,10 @@ from pipelines.disclosure.guard import DisclosureRefused, Secret
 _NUMBER = re.compile(r"(?<!\d)\d{10}(?!\d)")
 _DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
 _SHORTEST_ADDRESS = 8
-_LOOSE = {ord(a): b for a, b in zip("−‐―ー－", "-----", strict=True)} | {ord(" "): "", ord("\u3000"): ""}
+_LOOSE = {ord(a): b for a, b in zip("−‐―ー－", "-----", strict=True)} | {
+    ord(" "): "",
+    ord("\u3000"): "",
+}
 
 
 def scan(payload: bytes, secrets: Sequence[Secret], encoding: str = "utf-8") -> None:
@@ -27,13 +30,17 @@ def scan(payload: bytes, secrets: Sequence[Secret], encoding: str = "utf-8") -> 
         return
     text = fold(payload.decode(encoding))
     found = {
-        "住民番号": len({s.resident_id for s in secrets if s.resident_id} & set(_NUMBER.findall(text))),
+        "住民番号": len(
+            {s.resident_id for s in secrets if s.resident_id} & set(_NUMBER.findall(text))
+        ),
         "氏名と生年月日": _count_names(text.split("\n"), secrets),
         "現在の居所": _count_addresses(text, secrets),
     }
     hits = [f"{what}{count}件" for what, count in found.items() if count]
     if hits:
-        raise DisclosureRefused(f"保護対象者の情報が送付データに含まれています({'、'.join(hits)})。送付を止めました。")
+        raise DisclosureRefused(
+            f"保護対象者の情報が送付データに含まれています({'、'.join(hits)})。送付を止めました。"
+        )
 
 
 def fold(text: str) -> str:
@@ -45,7 +52,9 @@ def _count_names(records: Iterable[str], secrets: Sequence[Secret]) -> int:
     """Records that hold a protected person's birth date and, with it, one of that person's names."""
     by_birth: dict[str, set[str]] = {}
     for secret in secrets:
-        by_birth.setdefault(secret.birth_date, set()).update(fold(name) for name in secret.names if name)
+        by_birth.setdefault(secret.birth_date, set()).update(
+            fold(name) for name in secret.names if name
+        )
     hits = 0
     for record in records:
         for birth in set(_DATE.findall(record)) & by_birth.keys():

@@ -40,9 +40,18 @@ def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: d
             .filter_by(programme=c.programme.id, person_id=row["person_id"])
             .order_by(v.c.event_id)
         ).all()
-        record(connection, c.programme.id, "person.shown", actor, row["person_id"], {"purpose": purpose, "count": 1}, day)
+        record(
+            connection,
+            c.programme.id,
+            "person.shown",
+            actor,
+            row["person_id"],
+            {"purpose": purpose, "count": 1},
+            day,
+        )
+    sender = "委託先から発送" if row["form_route"] == "contractor" else "区から発送"
     return History(
         LABELS_JA[Entitlement(row["state"])], row["codes"],
-        f"{row['form_on']} {'委託先から発送' if row['form_route'] == 'contractor' else '区から発送'}" if row["form_on"] else "未発送",
+        f"{row['form_on']} {sender}" if row["form_on"] else "未発送",
         tuple((str(x.business_date), LABELS_JA[Entitlement(x.to_state)], x.cause, x.codes) for x in events),
     )  # fmt: skip

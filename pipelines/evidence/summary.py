@@ -6,12 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.files import write_whole
 from pipelines.ledger import tables
 from pipelines.ledger.balance import Balance, take_balance
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.matching.findings import FINDINGS
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.files import write_whole
 from pipelines.steps.inbox import intake_totals
 
 
@@ -48,12 +48,22 @@ def paid_people(c: Campaign) -> int:
 
 def render(summary: dict[str, Any]) -> str:
     """The summary in Japanese, for people."""
-    lines = [f"■ {summary['programme']} の状況" + ("(デモンストレーション)" if summary["demonstration"] else "")]
-    lines += [f"  {LABELS_JA[Entitlement(s)]:<12} {n:>9,}人" for s, n in summary["entitlements"].items() if n]
+    lines = [
+        f"■ {summary['programme']} の状況"
+        + ("(デモンストレーション)" if summary["demonstration"] else "")
+    ]
+    lines += [
+        f"  {LABELS_JA[Entitlement(s)]:<12} {n:>9,}人"
+        for s, n in summary["entitlements"].items()
+        if n
+    ]
     lines.append(f"  {'合計':<12} {sum(summary['entitlements'].values()):>9,}人")
     if summary["holds"]:
         lines.append("■ 保留の理由(職員の判断を待っています)")
-        lines += [f"  {code:<22} {n:>7,}人  {FINDINGS[code].meaning}" for code, n in summary["holds"].items()]
+        lines += [
+            f"  {code:<22} {n:>7,}人  {FINDINGS[code].meaning}"
+            for code, n in summary["holds"].items()
+        ]
     money = summary["payments"]
     lines += [
         "■ 支払",
@@ -75,7 +85,11 @@ def render(summary: dict[str, Any]) -> str:
         f"■ 入力 {total['rows_in']:,}行 = 受入 {total['accepted']:,} + 保留 {total['quarantined']:,}"
         f" + 完全重複 {total['duplicates']:,}"
     )
-    lines.append("■ 収支: 全員と全額の行き先が一致しています。" if summary["balanced"] else "■ 収支が一致しません:")
+    lines.append(
+        "■ 収支: 全員と全額の行き先が一致しています。"
+        if summary["balanced"]
+        else "■ 収支が一致しません:"
+    )
     lines += [f"  {fault}" for fault in summary["faults"]]
     return "\n".join(lines)
 
@@ -83,16 +97,22 @@ def render(summary: dict[str, Any]) -> str:
 def _holds(connection: sa.Connection, programme: str) -> dict[str, int]:
     """People held, by finding code; somebody with two codes counts under both."""
     e = tables.entitlement
-    rows = connection.execute(sa.select(e.c.codes).filter_by(programme=programme, state=Entitlement.HELD)).scalars()
-    return dict(sorted(Counter(code for codes in rows for code in codes.split(";") if code).items()))
+    rows = connection.execute(
+        sa.select(e.c.codes).filter_by(programme=programme, state=Entitlement.HELD)
+    ).scalars()
+    return dict(
+        sorted(Counter(code for codes in rows for code in codes.split(";") if code).items())
+    )
 
 
 def _payments(connection: sa.Connection, programme: str, balance: Balance) -> dict[str, int]:
     p, e = tables.payment, tables.entitlement
-    claims = sa.select(sa.func.count(sa.distinct(p.c.claim_id))).where(p.c.programme == programme, p.c.result == "paid")
-    households = sa.select(sa.func.count(sa.distinct(sa.func.coalesce(e.c.household_id, e.c.person_id)))).where(
-        e.c.programme == programme, e.c.state == Entitlement.PAID
+    claims = sa.select(sa.func.count(sa.distinct(p.c.claim_id))).where(
+        p.c.programme == programme, p.c.result == "paid"
     )
+    households = sa.select(
+        sa.func.count(sa.distinct(sa.func.coalesce(e.c.household_id, e.c.person_id)))
+    ).where(e.c.programme == programme, e.c.state == Entitlement.PAID)
     return {
         "people": balance.states[Entitlement.PAID],
         "households": int(connection.execute(households).scalar_one()),
@@ -106,12 +126,29 @@ def _payments(connection: sa.Connection, programme: str, balance: Balance) -> di
 
 def _files(connection: sa.Connection, programme: str) -> list[dict[str, Any]]:
     r = tables.release
-    columns = [r.c.recipient, r.c.name, r.c.records, r.c.sum_yen, r.c.sha256, r.c.acknowledged, r.c.state]
-    query = sa.select(*columns).where(r.c.programme == programme).order_by(r.c.business_date, r.c.name)
+    columns = [
+        r.c.recipient,
+        r.c.name,
+        r.c.records,
+        r.c.sum_yen,
+        r.c.sha256,
+        r.c.acknowledged,
+        r.c.state,
+    ]
+    query = (
+        sa.select(*columns).where(r.c.programme == programme).order_by(r.c.business_date, r.c.name)
+    )
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _refused(connection: sa.Connection, programme: str) -> list[dict[str, str]]:
     r = tables.refusal
-    query = sa.select(r.c.day, r.c.subject, r.c.reason).where(r.c.programme == programme).order_by(r.c.day, r.c.subject)
-    return [{"day": str(row.day), "subject": row.subject, "reason": row.reason} for row in connection.execute(query)]
+    query = (
+        sa.select(r.c.day, r.c.subject, r.c.reason)
+        .where(r.c.programme == programme)
+        .order_by(r.c.day, r.c.subject)
+    )
+    return [
+        {"day": str(row.day), "subject": row.subject, "reason": row.reason}
+        for row in connection.execute(query)
+    ]

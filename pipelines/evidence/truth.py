@@ -11,12 +11,23 @@ from pipelines.errors import InputMissing
 from pipelines.ledger import tables
 from pipelines.steps.campaign import Campaign
 
-NO_MONEY = frozenset({"unclaimed", "claimed", "held", "declined", "elsewhere", "elsewhere_pending", "ineligible", "lapsed"})
+NO_MONEY = frozenset(
+    {
+        "unclaimed",
+        "claimed",
+        "held",
+        "declined",
+        "elsewhere",
+        "elsewhere_pending",
+        "ineligible",
+        "lapsed",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """people: everybody compared. wrong: (true state, our state) -> people. The lists are resident ids or addition ids."""
+    """people: everybody compared. wrong: (true state, our state) -> how many; examples: whom, by id."""
 
     people: int
     right: int
@@ -49,7 +60,9 @@ def compare(c: Campaign, truth: Path) -> Comparison:
         InputMissing: there is no such file.
     """
     if not truth.is_file():
-        raise InputMissing(f"{truth} がありません。--truth には truth/people.csv を指定してください。")
+        raise InputMissing(
+            f"{truth} がありません。--truth には truth/people.csv を指定してください。"
+        )
     ours = _ours(c)
     seen: set[str] = set()
     wrong: Counter[tuple[str, str]] = Counter()
@@ -73,7 +86,9 @@ def compare(c: Campaign, truth: Path) -> Comparison:
                 right += 1
             paid_wrongly += state == "paid" and row["state"] in NO_MONEY
     extra = len(ours.keys() - seen)
-    return Comparison(people, right, dict(wrong), dict(reasons), paid_wrongly, _paid_twice(c), extra, examples)
+    return Comparison(
+        people, right, dict(wrong), dict(reasons), paid_wrongly, _paid_twice(c), extra, examples
+    )
 
 
 def _ours(c: Campaign) -> dict[str, tuple[str, str]]:

@@ -1,7 +1,5 @@
 """Row checks: the pandera schema of a table applied, and what broke told by row, column and rule only."""
 
-import os
-
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
@@ -9,19 +7,33 @@ import pyarrow.compute as pc
 
 from pipelines.errors import KyufuError
 from schemas.datasets import Table
+from schemas.fields import field
 from schemas.rules import RULES
 
-PROBLEM = pa.schema([("table", pa.string()), ("row", pa.int64()), ("column", pa.string()), ("rule", pa.string())])
+_PROBE = Table("probe", (), (field("name_kanji"),))
+
+PROBLEM = pa.schema(
+    [("table", pa.string()), ("row", pa.int64()), ("column", pa.string()), ("rule", pa.string())]
+)
 
 
 def assert_validation_is_on() -> None:
-    """Fail when the environment switches pandera's validation off (anything but true or 1 does).
+    """Fail when the environment switches pandera's checks off: a row that must be refused is put to them.
+
+    Trying is surer than reading the variables: pandera has several, each with its own spellings.
 
     Raises:
-        KyufuError: PANDERA_VALIDATION_ENABLED is set to something else.
+        KyufuError: the row passes.
     """
-    if os.environ.get("PANDERA_VALIDATION_ENABLED", "true").lower() not in ("true", "1"):
-        raise KyufuError("PANDERA_VALIDATION_ENABLED が検査を無効にしています。この環境変数を外してください。")
+    try:
+        found = _schema_problems(pd.DataFrame({"name_kanji": [""]}), _PROBE)
+    except ValueError:  # another backend reports differently
+        found = []
+    if found != [(0, "name_kanji", "REQUIRED")]:
+        raise KyufuError(
+            "入力の検査が働いていません。環境変数 PANDERA_VALIDATION_ENABLED、PANDERA_VALIDATION_DEPTH、"
+            "PANDERA_USE_NARWHALS_BACKEND を外してください。"
+        )
 
 
 def check_rows(rows: pa.Table, table: Table) -> pa.Table:
@@ -48,7 +60,9 @@ def _schema_problems(frame: pd.DataFrame, table: Table) -> list[tuple[int, str, 
         table.schema().validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases[["index", "column", "check"]]
-        return [(int(i), str(column), str(check)) for i, column, check in cases.itertuples(index=False)]
+        return [
+            (int(i), str(column), str(check)) for i, column, check in cases.itertuples(index=False)
+        ]
     return []
 
 
@@ -58,7 +72,9 @@ def _key_problems(frame: pd.DataFrame, table: Table) -> list[tuple[int, str, str
         return []
     distinct = frame.drop_duplicates()
     repeated = distinct[distinct.duplicated(list(table.key), keep=False)]
-    clashing = frame[list(table.key)].merge(repeated[list(table.key)].drop_duplicates(), how="inner")
+    clashing = frame[list(table.key)].merge(
+        repeated[list(table.key)].drop_duplicates(), how="inner"
+    )
     if clashing.empty:
         return []
     keys = set(clashing.itertuples(index=False, name=None))
@@ -68,7 +84,9 @@ def _key_problems(frame: pd.DataFrame, table: Table) -> list[tuple[int, str, str
 
 def rejected_rows(problems: pa.Table) -> set[int]:
     """The row numbers that a `reject` rule keeps out."""
-    pairs = zip(problems.column("row").to_pylist(), problems.column("rule").to_pylist(), strict=True)
+    pairs = zip(
+        problems.column("row").to_pylist(), problems.column("rule").to_pylist(), strict=True
+    )
     return {row for row, rule in pairs if RULES[rule].severity == "reject"}
 
 

@@ -46,5 +46,7 @@ def load_layout(name: str) -> Layout:
     if not path.is_file():
         raise InputRefused(f"レイアウト {name} がありません: {path} を作成してください。")
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    tables = {key: TableLayout(table["file"], table["columns"]) for key, table in raw["tables"].items()}
+    tables = {
+        key: TableLayout(table["file"], table["columns"]) for key, table in raw["tables"].items()
+    }
     return Layout(name, raw["format"], raw["encoding"], tables, raw.get("codes", {}))

@@ -1,7 +1,7 @@
 """From the files of one dataset and day to a staged partition: read, map, check, split, key, write."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import pyarrow as pa
@@ -13,16 +13,25 @@ from pipelines.intake.layouts import Layout, load_layout
 from pipelines.intake.staging import Manifest, Staging, sha256
 from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
+from schemas.rules import RULES
 
 # staged key column -> (function, column it is made of), added where the table has that column
-KEYS = {
-    "name_key": (keys.name_key, ("name_kanji", "applicant_name_kanji")),
-    "kana_key": (keys.kana_key, ("name_kana", "applicant_name_kana")),
-    "loose_kana_key": (keys.loose_kana_key, ("name_kana", "applicant_name_kana")),
-    "date_key": (keys.date_key, ("birth_date", "applicant_birth_date")),
+KeyMaker = Callable[[pa.ChunkedArray, str], pa.Array]
+
+
+def _anywhere(make: Callable[[pa.ChunkedArray], pa.Array]) -> KeyMaker:
+    """A key that does not depend on the municipality."""
+    return lambda column, _municipality: make(column)
+
+
+KEYS: dict[str, tuple[KeyMaker, tuple[str, ...]]] = {
+    "name_key": (_anywhere(keys.name_key), ("name_kanji", "applicant_name_kanji")),
+    "kana_key": (_anywhere(keys.kana_key), ("name_kana", "applicant_name_kana")),
+    "loose_kana_key": (_anywhere(keys.loose_kana_key), ("name_kana", "applicant_name_kana")),
+    "date_key": (_anywhere(keys.date_key), ("birth_date", "applicant_birth_date")),
     "address_key": (keys.address_key, ("address", "registered_address", "applicant_address")),
-    "holder_key": (keys.loose_kana_key, ("account_holder_kana",)),
-    "proxy_key": (keys.loose_kana_key, ("proxy_name_kana",)),
+    "holder_key": (_anywhere(keys.loose_kana_key), ("account_holder_kana",)),
+    "proxy_key": (_anywhere(keys.loose_kana_key), ("proxy_name_kana",)),
 }
 
 
@@ -66,12 +75,16 @@ def stage(
         _assert_in_basis(source, table)
         file, text = _read(layout, table, dataset, day, files)
         rows = _map_codes(_to_ours(text.rows, layout, table), layout)
-        broken = pa.concat_tables([_ragged(text, table), checks.check_rows(rows, table), _orphans(rows, table, tables)])
+        broken = pa.concat_tables(
+            [_ragged(text, table), checks.check_rows(rows, table), _orphans(rows, table, tables)]
+        )
         good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
         kept = checks.drop_exact_duplicates(good)
         tables[table.name] = _add_keys(kept, programme.benefit.municipality_code)
         tables[f"quarantine_{table.name}"] = bad
-        problems.append(broken.append_column("file", pa.array([file] * broken.num_rows, pa.string())))
+        problems.append(
+            broken.append_column("file", pa.array([file] * broken.num_rows, pa.string()))
+        )
         rows_in += text.rows_in
         quarantined += bad.num_rows + len(text.ragged)
         duplicates += good.num_rows - kept.num_rows
@@ -80,9 +93,9 @@ def stage(
     manifest = Manifest(
         dataset, day.isoformat(), {name: sha256(data) for name, data in sorted(files.items())},
         rows_in, sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
-        sum(n for rule, n in rules.items() if checks.RULES[rule].severity == "warn"), dict(sorted(rules.items())),
+        sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"), dict(sorted(rules.items())),
     )  # fmt: skip
-    return staging.write(manifest, {**tables, "problems": found})
+    return staging.write(manifest, {**tables, "problems": found}, files)
 
 
 def _assert_in_basis(source: Source | ListSource, table: Table) -> None:
@@ -90,7 +103,9 @@ def _assert_in_basis(source: Source | ListSource, table: Table) -> None:
     allowed = source.member_columns if table.name == "members" else source.columns
     outside = sorted(set(table.columns) - set(allowed))
     if outside:
-        raise InputRefused(f"{source.dataset}: 根拠({source.basis})にない列があります: {'、'.join(outside)}。受け取りません。")
+        raise InputRefused(
+            f"{source.dataset}: 根拠({source.basis})にない列があります: {'、'.join(outside)}。受け取りません。"
+        )
 
 
 def _read(
@@ -116,7 +131,9 @@ def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
     renamed = rows.rename_columns([columns.get(name, name) for name in rows.column_names])
     missing = sorted(set(table.columns) - set(renamed.column_names))
     if missing:
-        raise InputRefused(f"レイアウト {layout.name} に列がありません: {'、'.join(missing)}。レイアウトを直してください。")
+        raise InputRefused(
+            f"レイアウト {layout.name} に列がありません: {'、'.join(missing)}。レイアウトを直してください。"
+        )
     return renamed.select([*table.columns, "row"])
 
 
@@ -126,7 +143,9 @@ def _map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
         if column in rows.column_names:
             index = rows.column_names.index(column)
             mapped = pc.dictionary_encode(rows.column(column)).combine_chunks()
-            words = pa.array([codes.get(word, f"?{word}") for word in mapped.dictionary.to_pylist()], pa.string())
+            words = pa.array(
+                [codes.get(word, f"?{word}") for word in mapped.dictionary.to_pylist()], pa.string()
+            )
             rows = rows.set_column(index, column, words.take(mapped.indices))
     return rows
 
@@ -134,7 +153,12 @@ def _map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
 def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
     count = len(text.ragged)
     return pa.table(
-        {"table": [table.name] * count, "row": list(text.ragged), "column": [""] * count, "rule": ["ROW_LENGTH"] * count},
+        {
+            "table": [table.name] * count,
+            "row": list(text.ragged),
+            "column": [""] * count,
+            "rule": ["ROW_LENGTH"] * count,
+        },
         schema=checks.PROBLEM,
     )
 
@@ -144,10 +168,17 @@ def _orphans(rows: pa.Table, table: Table, staged: Mapping[str, pa.Table]) -> pa
     if table.name != "members":
         return checks.PROBLEM.empty_table()
     known = staged["claims"].column("claim_no")
-    lost = rows.filter(pc.invert(pc.is_in(rows.column("claim_no"), value_set=known.combine_chunks())))
+    lost = rows.filter(
+        pc.invert(pc.is_in(rows.column("claim_no"), value_set=known.combine_chunks()))
+    )
     count = lost.num_rows
     return pa.table(
-        {"table": ["members"] * count, "row": lost.column("row"), "column": ["claim_no"] * count, "rule": ["CLAIM_UNKNOWN"] * count},
+        {
+            "table": ["members"] * count,
+            "row": lost.column("row"),
+            "column": ["claim_no"] * count,
+            "rule": ["CLAIM_UNKNOWN"] * count,
+        },
         schema=checks.PROBLEM,
     )
 
@@ -156,6 +187,5 @@ def _add_keys(rows: pa.Table, municipality: str) -> pa.Table:
     for key, (make, sources) in KEYS.items():
         for source in sources:
             if source in rows.column_names:
-                made = make(rows.column(source), municipality) if key == "address_key" else make(rows.column(source))
-                rows = rows.append_column(key, made)
+                rows = rows.append_column(key, make(rows.column(source), municipality))
     return rows

@@ -1,8 +1,9 @@
 """Staging: one folder a dataset and day, with its tables in Parquet, its quarantine and its manifest.
 
-`HOME/staging/<dataset>/dt=YYYY-MM-DD/{<table>.parquet, quarantine.parquet, problems.parquet, manifest.json}`. A folder is
-written beside its final name and renamed, so it exists whole or not at all. Staging the same bytes again changes
-nothing; other bytes for a day that is staged already are refused.
+`HOME/staging/<dataset>/dt=YYYY-MM-DD/` holds `<table>.parquet`, `quarantine_<table>.parquet`, `problems.parquet`,
+`manifest.json` and, under `source/`, the files as they came. A folder is written beside its final name and renamed, so
+it exists whole or not at all. Staging the same bytes again changes nothing; other bytes for a day that is staged
+already are refused.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,15 @@ class Staging:
         """
         path = self.folder(dataset, day) / f"{table}.parquet"
         if not path.is_file():
-            raise InputMissing(f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。")
+            raise InputMissing(
+                f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。"
+            )
         return pq.read_table(path, partitioning=None)
 
-    def write(self, manifest: Manifest, tables: Mapping[str, pa.Table]) -> Manifest:
-        """Publish a day's tables with their manifest, whole or not at all.
+    def write(
+        self, manifest: Manifest, tables: Mapping[str, pa.Table], sources: Mapping[str, bytes]
+    ) -> Manifest:
+        """Publish a day's tables with their manifest and the files as they came, whole or not at all.
 
         Raises:
             InputRefused: other content is staged for that day.
@@ -96,7 +102,11 @@ class Staging:
         beside.mkdir(parents=True, mode=0o700)
         for name, table in tables.items():
             write_parquet(table, beside / f"{name}.parquet")
-        (beside / "manifest.json").write_text(json.dumps(asdict(manifest), sort_keys=True, indent=1))
+        for name, data in sources.items():
+            write_whole(beside / "source" / name, data)
+        (beside / "manifest.json").write_text(
+            json.dumps(asdict(manifest), sort_keys=True, indent=1)
+        )
         beside.rename(final)
         return manifest
 
@@ -106,7 +116,9 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     beside = path.with_name(f".{path.name}.tmp")
     pq.write_table(table, beside, compression="zstd")
     if pq.read_metadata(beside).num_rows != table.num_rows:
-        raise KyufuError(f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。")
+        raise KyufuError(
+            f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。"
+        )
     beside.rename(path)
 
 

@@ -35,16 +35,23 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
     """Count people and money, and compare what must agree."""
     e, p, i, r = tables.entitlement, tables.payment, tables.payment_item, tables.recovery
     states = dict.fromkeys((str(s) for s in Entitlement), 0)
-    counted = sa.select(e.c.state, sa.func.count()).where(e.c.programme == programme).group_by(e.c.state)
-    states.update({state: count for state, count in connection.execute(counted).all()})
-    eligible = _one(connection, sa.select(sa.func.count()).select_from(e).where(e.c.programme == programme))
+    counted = (
+        sa.select(e.c.state, sa.func.count()).where(e.c.programme == programme).group_by(e.c.state)
+    )
+    states.update(dict(connection.execute(counted).tuples().all()))
+    eligible = _one(
+        connection, sa.select(sa.func.count()).select_from(e).where(e.c.programme == programme)
+    )
     money = {
-        result: _one(connection, _sum(p.c.amount_yen).where(p.c.programme == programme, p.c.result == result))
+        result: _one(
+            connection, _sum(p.c.amount_yen).where(p.c.programme == programme, p.c.result == result)
+        )
         for result in ("paid", "returned")
     }
     recovering = _one(connection, _sum(r.c.amount_yen).where(r.c.programme == programme))
     paid_states = _one(
-        connection, _sum(e.c.amount_yen).where(e.c.programme == programme, e.c.state == Entitlement.PAID)
+        connection,
+        _sum(e.c.amount_yen).where(e.c.programme == programme, e.c.state == Entitlement.PAID),
     )
     live_paid = _one(
         connection,
@@ -54,15 +61,22 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
     )
     s = tables.snapshot
     additions = _one(
-        connection, sa.select(sa.func.count()).select_from(tables.addition).where(tables.addition.c.programme == programme)
+        connection,
+        sa.select(sa.func.count())
+        .select_from(tables.addition)
+        .where(tables.addition.c.programme == programme),
     )
     frozen = _one(connection, _sum(s.c.people).where(s.c.programme == programme))
     events = _one(connection, _last_event_mismatches(programme))
     faults = {
-        f"対象者{eligible}人 ≠ 基準日の{frozen}人 + 追加{additions}人": eligible != frozen + additions,
-        f"状態の合計{sum(states.values())}人 ≠ 対象者{eligible}人": sum(states.values()) != eligible,
+        f"対象者{eligible}人 ≠ 基準日の{frozen}人 + 追加{additions}人": eligible
+        != frozen + additions,
+        f"状態の合計{sum(states.values())}人 ≠ 対象者{eligible}人": sum(states.values())
+        != eligible,
         f"給付済みの人の額{paid_states}円 ≠ 有効な支払{live_paid}円": paid_states != live_paid,
-        f"支払{money['paid']}円 - 回収中{recovering}円 ≠ 給付済み{paid_states}円": money["paid"] - recovering != paid_states,
+        f"支払{money['paid']}円 - 回収中{recovering}円 ≠ 給付済み{paid_states}円": money["paid"]
+        - recovering
+        != paid_states,
         f"最後の記録と状態が合わない人が{events}人": events != 0,
     }
     return Balance(
@@ -83,15 +97,15 @@ def assert_balanced(connection: sa.Connection, programme: str) -> Balance:
     return balance
 
 
-def _sum(column: sa.Column[int]) -> sa.Select[tuple[int]]:
+def _sum(column: sa.Column[int]) -> sa.Select[int]:
     return sa.select(sa.func.coalesce(sa.func.sum(column), 0))
 
 
-def _one(connection: sa.Connection, query: sa.Select[tuple[int]]) -> int:
+def _one(connection: sa.Connection, query: sa.Select[int]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _last_event_mismatches(programme: str) -> sa.Select[tuple[int]]:
+def _last_event_mismatches(programme: str) -> sa.Select[int]:
     """People whose state is not where their last event left them."""
     e, v = tables.entitlement, tables.entitlement_event
     last = (

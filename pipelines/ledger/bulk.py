@@ -7,7 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 
-def load(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def load(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:
     """Insert rows of plain values (text, int, None, date) into a table; constraints hold as always.
 
     SQLite takes them as one prepared statement, PostgreSQL as one COPY.
@@ -18,7 +23,7 @@ def load(connection: sa.Connection, table: sa.Table, columns: Sequence[str], row
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
         cursor = connection.connection.cursor()
-        with cursor.copy(f"copy {table.name} ({names}) from stdin") as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"copy {table.name} ({names}) from stdin") as copy:
             for row in rows:
                 copy.write_row(row)
         return

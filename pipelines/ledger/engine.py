@@ -68,7 +68,14 @@ def migration_lock(engine: sa.Engine) -> Iterator[sa.Connection]:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     """SQLAlchemy starts the transactions itself; writers queue; what is deleted is overwritten."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "secure_delete=on", "temp_store=memory", "cache_size=-262144"):
+    for pragma in (
+        "journal_mode=wal",
+        "synchronous=full",
+        "foreign_keys=on",
+        "secure_delete=on",
+        "temp_store=memory",
+        "cache_size=-262144",
+    ):
         connection.execute(f"pragma {pragma}")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -66,7 +67,11 @@ def payable(connection: sa.Connection, programme: str) -> list[Payment]:
     """
     e, c, i, p = tables.entitlement, tables.claim, tables.payment_item, tables.payment
     last = (
-        sa.select(i.c.person_id, sa.func.max(p.c.attempt).label("attempt"), sa.func.max(p.c.payment_key).label("follows"))
+        sa.select(
+            i.c.person_id,
+            sa.func.max(p.c.attempt).label("attempt"),
+            sa.func.max(p.c.payment_key).label("follows"),
+        )
         .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
         .where(i.c.programme == programme, sa.not_(i.c.live), p.c.result.is_not(None))
         .group_by(i.c.person_id)
@@ -82,12 +87,18 @@ def payable(connection: sa.Connection, programme: str) -> list[Payment]:
         .where(e.c.programme == programme, e.c.state == Entitlement.APPROVED)
         .order_by(c.c.claim_id, sa.func.coalesce(last.c.follows, ""), e.c.person_id)
     )  # fmt: skip
-    start = connection.execute(sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)).scalar_one()
-    groups = groupby(connection.execute(query).all(), key=lambda row: (row.claim_id, row.follows or ""))
-    return [_payment(programme, start + n, list(rows)) for n, (_, rows) in enumerate(groups, start=1)]
+    start = connection.execute(
+        sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
+    ).scalar_one()
+    groups = groupby(
+        connection.execute(query).all(), key=lambda row: (row.claim_id, row.follows or "")
+    )
+    return [
+        _payment(programme, start + n, list(rows)) for n, (_, rows) in enumerate(groups, start=1)
+    ]
 
 
-def _payment(programme: str, number: int, rows: Sequence[sa.Row[tuple[object, ...]]]) -> Payment:
+def _payment(programme: str, number: int, rows: Sequence[Any]) -> Payment:
     first = rows[0]
     attempt = 1 + max((row.attempt or 0) for row in rows)
     people = {row.person_id: row.amount_yen for row in rows}
@@ -111,7 +122,9 @@ def content_hash(payments: Iterable[Payment]) -> str:
     return digest.hexdigest()
 
 
-def draft(connection: sa.Connection, programme: str, batches: Sequence[Declared], drafter: str, day: date) -> None:
+def draft(
+    connection: sa.Connection, programme: str, batches: Sequence[Declared], drafter: str, day: date
+) -> None:
     """Declare batches with their payments and take their people into payment.
 
     Raises:
@@ -126,7 +139,11 @@ def draft(connection: sa.Connection, programme: str, batches: Sequence[Declared]
                 state=Batch.DRAFTED, drafter=drafter,
             )
         )  # fmt: skip
-        insert_rows(connection, tables.payment, [_payment_row(programme, batch.batch_id, p) for p in batch.payments])
+        insert_rows(
+            connection,
+            tables.payment,
+            [_payment_row(programme, batch.batch_id, p) for p in batch.payments],
+        )
         insert_rows(
             connection, tables.payment_item,
             [
@@ -139,7 +156,9 @@ def draft(connection: sa.Connection, programme: str, batches: Sequence[Declared]
             ],
         )  # fmt: skip
         moves = [
-            Move(person, Entitlement.IN_PAYMENT, p.claim_id) for p in batch.payments for person in p.people
+            Move(person, Entitlement.IN_PAYMENT, p.claim_id)
+            for p in batch.payments
+            for person in p.people
         ]
         move(connection, programme, moves, "batch", batch.batch_id, day)
         record(
@@ -157,31 +176,53 @@ def _payment_row(programme: str, batch_id: str, p: Payment) -> dict[str, object]
     }  # fmt: skip
 
 
-def set_batch_state(connection: sa.Connection, programme: str, batch_id: str, before: set[Batch], after: Batch) -> None:
+def set_batch_state(
+    connection: sa.Connection, programme: str, batch_id: str, before: set[Batch], after: Batch
+) -> None:
     """Move a batch, from one of `before`.
 
     Raises:
         KyufuError: the batch is in another state: another process has it, or it was decided already.
     """
     b = tables.batch
-    state = connection.execute(sa.select(b.c.state).filter_by(programme=programme, batch_id=batch_id)).scalar_one()
+    state = connection.execute(
+        sa.select(b.c.state).filter_by(programme=programme, batch_id=batch_id)
+    ).scalar_one()
     if state not in before:
-        raise KyufuError(f"{batch_id}: 状態が{state}のため{after}にできません。kyufu balance で確認してください。")
-    connection.execute(sa.update(b).filter_by(programme=programme, batch_id=batch_id).values(state=after))
+        raise KyufuError(
+            f"{batch_id}: 状態が{state}のため{after}にできません。kyufu balance で確認してください。"
+        )
+    connection.execute(
+        sa.update(b).filter_by(programme=programme, batch_id=batch_id).values(state=after)
+    )
 
 
 def void(connection: sa.Connection, programme: str, batch_id: str, cause: str, day: date) -> None:
     """Take a batch back before it is sent: its people are approved again, its payments no longer live."""
-    set_batch_state(connection, programme, batch_id, {Batch.DRAFTED, Batch.APPROVED}, Batch.REJECTED)
+    set_batch_state(
+        connection, programme, batch_id, {Batch.DRAFTED, Batch.APPROVED}, Batch.REJECTED
+    )
     items = _items(connection, programme, batch_id)
     _unlive(connection, programme, [row.payment_id for row in items])
     moves = [Move(row.person_id, Entitlement.APPROVED, row.claim_id) for row in items]
     move(connection, programme, moves, cause, batch_id, day)
-    record(connection, programme, "batch.voided", "system", batch_id, {"cause": cause, "people": len(moves)}, day)
+    record(
+        connection,
+        programme,
+        "batch.voided",
+        "system",
+        batch_id,
+        {"cause": cause, "people": len(moves)},
+        day,
+    )
 
 
 def settle(
-    connection: sa.Connection, programme: str, batch_id: str, results: Mapping[str, tuple[str, bool]], day: date
+    connection: sa.Connection,
+    programme: str,
+    batch_id: str,
+    results: Mapping[str, tuple[str, bool]],
+    day: date,
 ) -> tuple[int, int]:
     """Record the bank's result for a whole batch: payment key -> (code, paid). Returns (people paid, people returned).
 
@@ -190,7 +231,9 @@ def settle(
     """
     p = tables.payment
     rows = connection.execute(
-        sa.select(p.c.payment_id, p.c.payment_key, p.c.result).filter_by(programme=programme, batch_id=batch_id)
+        sa.select(p.c.payment_id, p.c.payment_key, p.c.result).filter_by(
+            programme=programme, batch_id=batch_id
+        )
     ).all()
     keys = {row.payment_key: row.payment_id for row in rows}
     if set(keys) != set(results):
@@ -204,20 +247,35 @@ def settle(
         sa.update(p)
         .where(p.c.programme == programme, p.c.payment_id == sa.bindparam("b_id"))
         .values(result=sa.bindparam("b_result"), result_code=sa.bindparam("b_code")),
-        [{"b_id": keys[key], "b_result": outcome[keys[key]], "b_code": code} for key, (code, _) in results.items()],
+        [
+            {"b_id": keys[key], "b_result": outcome[keys[key]], "b_code": code}
+            for key, (code, _) in results.items()
+        ],
     )
     items = _items(connection, programme, batch_id)
-    _unlive(connection, programme, [row.payment_id for row in items if outcome[row.payment_id] == "returned"])
-    moves = [Move(row.person_id, Entitlement(outcome[row.payment_id]), row.claim_id) for row in items]
+    _unlive(
+        connection,
+        programme,
+        [row.payment_id for row in items if outcome[row.payment_id] == "returned"],
+    )
+    moves = [
+        Move(row.person_id, Entitlement(outcome[row.payment_id]), row.claim_id) for row in items
+    ]
     move(connection, programme, moves, "bank_result", batch_id, day)
     paid = sum(m.to_state == Entitlement.PAID for m in moves)
     record(
-        connection, programme, "batch.settled", "bank", batch_id, {"paid": paid, "returned": len(moves) - paid}, day
+        connection,
+        programme,
+        "batch.settled",
+        "bank",
+        batch_id,
+        {"paid": paid, "returned": len(moves) - paid},
+        day,
     )
     return paid, len(moves) - paid
 
 
-def _items(connection: sa.Connection, programme: str, batch_id: str) -> Sequence[sa.Row[tuple[str, str, str]]]:
+def _items(connection: sa.Connection, programme: str, batch_id: str) -> Sequence[Any]:
     p, i = tables.payment, tables.payment_item
     query = (
         sa.select(i.c.payment_id, i.c.person_id, p.c.claim_id)
@@ -232,5 +290,8 @@ def _unlive(connection: sa.Connection, programme: str, payment_ids: Iterable[str
     ids = [{"b_id": payment_id} for payment_id in sorted(set(payment_ids))]
     if ids:
         connection.execute(
-            sa.update(i).where(i.c.programme == programme, i.c.payment_id == sa.bindparam("b_id")).values(live=False), ids
+            sa.update(i)
+            .where(i.c.programme == programme, i.c.payment_id == sa.bindparam("b_id"))
+            .values(live=False),
+            ids,
         )

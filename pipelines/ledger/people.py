@@ -17,13 +17,26 @@ from pipelines.matching.persons import Addition, Person, Protection
 STATES = pa.schema(
     [
         (name, pa.string())
-        for name in ("person_id", "resident_id", "household_id", "state", "claim_id", "codes", "form_route")
+        for name in (
+            "person_id",
+            "resident_id",
+            "household_id",
+            "state",
+            "claim_id",
+            "codes",
+            "form_route",
+        )
     ]
 )
 
 
 def open_entitlements(
-    connection: sa.Connection, programme: str, people: Iterable[Person], source: str, amount_yen: int, day: date
+    connection: sa.Connection,
+    programme: str,
+    people: Iterable[Person],
+    source: str,
+    amount_yen: int,
+    day: date,
 ) -> int:
     """Open one entitlement a person, unclaimed, and return how many.
 
@@ -31,26 +44,52 @@ def open_entitlements(
         sqlalchemy.exc.IntegrityError: somebody has one already.
     """
     rows = sorted((p.person_id, p.resident_id, p.household_id) for p in people)
-    columns = ("programme", "person_id", "resident_id", "household_id", "source", "amount_yen", "state")
+    columns = (
+        "programme",
+        "person_id",
+        "resident_id",
+        "household_id",
+        "source",
+        "amount_yen",
+        "state",
+    )
     state = str(Entitlement.UNCLAIMED)
     load(
         connection, tables.entitlement, columns,
         ((programme, *row, source, amount_yen, state) for row in rows),
     )  # fmt: skip
     e, v = tables.entitlement, tables.entitlement_event
-    columns = ("programme", "person_id", "to_state", "cause", "reference", "business_date")
-    values = (e.c.programme, e.c.person_id, e.c.state, sa.literal("opened"), e.c.source, sa.literal(day, sa.Date))
-    no_event = sa.not_(sa.exists().where(v.c.programme == e.c.programme, v.c.person_id == e.c.person_id))
+    event = ("programme", "person_id", "to_state", "cause", "reference", "business_date")
+    values = (
+        e.c.programme,
+        e.c.person_id,
+        e.c.state,
+        sa.literal("opened"),
+        e.c.source,
+        sa.literal(day, sa.Date),
+    )
+    no_event = sa.not_(
+        sa.exists().where(v.c.programme == e.c.programme, v.c.person_id == e.c.person_id)
+    )
     opened = sa.select(*values).where(e.c.programme == programme, no_event).order_by(e.c.person_id)
-    connection.execute(sa.insert(v).from_select(columns, opened))
+    connection.execute(sa.insert(v).from_select(event, opened))
     return len(rows)
 
 
 def open_additions(
-    connection: sa.Connection, programme: str, additions: Sequence[Addition], amount_yen: int, day: date
+    connection: sa.Connection,
+    programme: str,
+    additions: Sequence[Addition],
+    amount_yen: int,
+    day: date,
 ) -> int:
     """Open additions that are not open yet; returns how many are new."""
-    known = {row for (row,) in connection.execute(sa.select(tables.addition.c.person_id).filter_by(programme=programme))}
+    known = {
+        row
+        for (row,) in connection.execute(
+            sa.select(tables.addition.c.person_id).filter_by(programme=programme)
+        )
+    }
     new = [item for item in additions if item.person.person_id not in known]
     insert_rows(
         connection, tables.addition,
@@ -62,21 +101,34 @@ def open_additions(
             for item in new
         ],
     )  # fmt: skip
-    return open_entitlements(connection, programme, (a.person for a in new), "addition", amount_yen, day)
+    return open_entitlements(
+        connection, programme, (a.person for a in new), "addition", amount_yen, day
+    )
 
 
-def protect(connection: sa.Connection, programme: str, protections: Sequence[Protection], day: date) -> None:
+def protect(
+    connection: sa.Connection, programme: str, protections: Sequence[Protection], day: date
+) -> None:
     """Add protections; one already there stays, except that a candidate becomes linked."""
     insert_new(
-        connection, tables.protection, [{"programme": programme, "since": day, **asdict(p)} for p in protections]
+        connection,
+        tables.protection,
+        [{"programme": programme, "since": day, **asdict(p)} for p in protections],
     )
     p = tables.protection
     for item in protections:
         if item.certainty == "linked":
             connection.execute(
                 sa.update(p)
-                .filter_by(programme=programme, person_id=item.person_id, dataset=item.dataset, certainty="candidate")
-                .values(certainty="linked", evidence=item.evidence, mailing_address=item.mailing_address)
+                .filter_by(
+                    programme=programme,
+                    person_id=item.person_id,
+                    dataset=item.dataset,
+                    certainty="candidate",
+                )
+                .values(
+                    certainty="linked", evidence=item.evidence, mailing_address=item.mailing_address
+                )
             )
 
 
@@ -88,17 +140,27 @@ def protected_ids(connection: sa.Connection, programme: str) -> set[str]:
 
 def braille_ids(connection: sa.Connection, programme: str) -> set[str]:
     """Holders whose household's envelope carries Braille."""
-    return set(connection.execute(sa.select(tables.braille_holder.c.person_id).filter_by(programme=programme)).scalars())
+    return set(
+        connection.execute(
+            sa.select(tables.braille_holder.c.person_id).filter_by(programme=programme)
+        ).scalars()
+    )
 
 
 def read_states(connection: sa.Connection, programme: str) -> pa.Table:
     """Everybody with state, deciding claim, codes and form route (schema `STATES`)."""
     e = tables.entitlement
     columns = [e.c[name] for name in STATES.names]
-    return fetch(connection, sa.select(*columns).where(e.c.programme == programme).order_by(e.c.person_id), STATES)
+    return fetch(
+        connection,
+        sa.select(*columns).where(e.c.programme == programme).order_by(e.c.person_id),
+        STATES,
+    )
 
 
-def release_approved_under_protection(connection: sa.Connection, programme: str, day: date) -> tuple[int, int]:
+def release_approved_under_protection(
+    connection: sa.Connection, programme: str, day: date
+) -> tuple[int, int]:
     """Protection wins over a head's claim: what is not sent yet goes back, what is paid opens a recovery.
 
     Returns (entitlements taken back from approval, recoveries opened). A protected person's own claim, or one by a
@@ -111,7 +173,11 @@ def release_approved_under_protection(connection: sa.Connection, programme: str,
         sa.select(e.c.person_id, e.c.state, e.c.claim_id)
         .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
         .where(e.c.programme == programme, e.c.person_id.in_(protected), sa.not_(own))
-        .where(e.c.state.in_([Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED]))
+        .where(
+            e.c.state.in_(
+                [Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED]
+            )
+        )
     )
     rows = connection.execute(query).all()
     paid = [row.person_id for row in rows if row.state == Entitlement.PAID]
@@ -121,7 +187,9 @@ def release_approved_under_protection(connection: sa.Connection, programme: str,
     return len(rows) - len(paid), len(paid)
 
 
-def _open_recoveries(connection: sa.Connection, programme: str, people: Sequence[str], day: date) -> None:
+def _open_recoveries(
+    connection: sa.Connection, programme: str, people: Sequence[str], day: date
+) -> None:
     """The earlier payment stops being live; its money is to be recovered from whoever got it."""
     i = tables.payment_item
     live = connection.execute(
@@ -130,7 +198,9 @@ def _open_recoveries(connection: sa.Connection, programme: str, people: Sequence
         )
     ).all()
     if len(live) != len(people):
-        raise KyufuError(f"protection {day}: 給付済みの人に有効な支払がありません。台帳を点検してください。")
+        raise KyufuError(
+            f"protection {day}: 給付済みの人に有効な支払がありません。台帳を点検してください。"
+        )
     for row in live:
         connection.execute(
             sa.insert(tables.recovery).values(
@@ -139,5 +209,7 @@ def _open_recoveries(connection: sa.Connection, programme: str, people: Sequence
             )
         )  # fmt: skip
         connection.execute(
-            sa.update(i).filter_by(programme=programme, payment_id=row.payment_id, person_id=row.person_id).values(live=False)
+            sa.update(i)
+            .filter_by(programme=programme, payment_id=row.payment_id, person_id=row.person_id)
+            .values(live=False)
         )

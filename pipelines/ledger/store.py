@@ -49,17 +49,24 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction for reading; it sees what is committed and waits for nobody."""
-        with self.engine.connect().execution_options(**{READING: True}) as connection, connection.begin():
+        with (
+            self.engine.connect().execution_options(**{READING: True}) as connection,
+            connection.begin(),
+        ):
             yield connection
 
-    def once(self, name: str, day: date, work: Callable[[sa.Connection], dict[str, Any]]) -> dict[str, Any]:
+    def once(
+        self, name: str, day: date, work: Callable[[sa.Connection], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Do `work` in one transaction with the mark that it is done; a later call returns the first result.
 
         Whatever kills the process, either all of the step is in the ledger or nothing.
         """
         key = {"programme": self.programme, "name": name, "day": day}
         with self.write() as connection:
-            done = connection.execute(sa.select(tables.step.c.result).filter_by(**key)).scalar_one_or_none()
+            done = connection.execute(
+                sa.select(tables.step.c.result).filter_by(**key)
+            ).scalar_one_or_none()
             if done is not None:
                 return {**done, "repeated": True}
             result = work(connection)
@@ -69,7 +76,9 @@ class Ledger:
     def result_of(self, name: str, day: date) -> dict[str, Any] | None:
         """What a step recorded, or None if it has not run."""
         with self.read() as connection:
-            query = sa.select(tables.step.c.result).filter_by(programme=self.programme, name=name, day=day)
+            query = sa.select(tables.step.c.result).filter_by(
+                programme=self.programme, name=name, day=day
+            )
             result: dict[str, Any] | None = connection.execute(query).scalar_one_or_none()
             return result
 
@@ -78,16 +87,22 @@ def fetch(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -
     """The query's rows as an Arrow table with the given schema, column by position."""
     rows = connection.execute(query).all()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+    )
 
 
-def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_rows(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
     """Insert many rows; none is fine."""
     if rows:
         connection.execute(sa.insert(table), rows)
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_new(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
     """Insert the rows whose primary key is not there yet."""
     if not rows:
         return
@@ -99,7 +114,12 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappin
 
 
 def move(
-    connection: sa.Connection, programme: str, moves: Iterable[Move], cause: str, reference: str, day: date
+    connection: sa.Connection,
+    programme: str,
+    moves: Iterable[Move],
+    cause: str,
+    reference: str,
+    day: date,
 ) -> int:
     """Move entitlements, each with its event, and return how many.
 
@@ -113,19 +133,53 @@ def move(
     e, w = tables.entitlement, wanted.c
     here = (e.c.programme == programme) & (e.c.person_id == w.person_id)
     kinds = connection.execute(
-        sa.select(e.c.state, w.to_state, sa.func.count()).join_from(wanted, e, here).group_by(e.c.state, w.to_state)
+        sa.select(e.c.state, w.to_state, sa.func.count())
+        .join_from(wanted, e, here)
+        .group_by(e.c.state, w.to_state)
     ).all()
     found = sum(count for _, _, count in kinds)
     if found != len(moves) or len({m.person_id for m in moves}) != len(moves):
-        raise KyufuError(f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({len(moves)}件中{found}件一致)。処理を止めました。")
-    wrong = sorted(f"{a} -> {b}" for a, b, _ in kinds if a != b and (Entitlement(a), Entitlement(b)) not in MOVES)
+        raise KyufuError(
+            f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({len(moves)}件中{found}件一致)。"
+            "処理を止めました。"
+        )
+    wrong = sorted(
+        f"{a} -> {b}"
+        for a, b, _ in kinds
+        if a != b and (Entitlement(a), Entitlement(b)) not in MOVES
+    )
     if wrong:
-        raise KyufuError(f"{cause} {day}: 許されない状態の移動です: {', '.join(wrong)}。処理を止めました。")
-    columns = ("programme", "person_id", "from_state", "to_state", "cause", "reference", "codes", "business_date")
-    values = (sa.literal(programme), e.c.person_id, e.c.state, w.to_state, sa.literal(cause), sa.literal(reference), w.codes)
-    event = sa.select(*values, sa.literal(day, sa.Date)).join_from(wanted, e, here).order_by(e.c.person_id)
+        raise KyufuError(
+            f"{cause} {day}: 許されない状態の移動です: {', '.join(wrong)}。処理を止めました。"
+        )
+    columns = (
+        "programme",
+        "person_id",
+        "from_state",
+        "to_state",
+        "cause",
+        "reference",
+        "codes",
+        "business_date",
+    )
+    values = (
+        sa.literal(programme),
+        e.c.person_id,
+        e.c.state,
+        w.to_state,
+        sa.literal(cause),
+        sa.literal(reference),
+        w.codes,
+    )
+    event = (
+        sa.select(*values, sa.literal(day, sa.Date))
+        .join_from(wanted, e, here)
+        .order_by(e.c.person_id)
+    )
     connection.execute(sa.insert(tables.entitlement_event).from_select(columns, event))
-    connection.execute(sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes))
+    connection.execute(
+        sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes)
+    )
     wanted.drop(connection)
     return len(moves)
 
@@ -142,14 +196,22 @@ def _stage(connection: sa.Connection, moves: Sequence[Move]) -> sa.Table:
 
 
 def record(
-    connection: sa.Connection, programme: str, event: str, actor: str, subject: str, detail: Mapping[str, Any], day: date
+    connection: sa.Connection,
+    programme: str,
+    event: str,
+    actor: str,
+    subject: str,
+    detail: Mapping[str, Any],
+    day: date,
 ) -> str:
     """Append to the audit chain in the caller's transaction; returns the new head.
 
     detail: counts, codes and hashes only, never personal data.
     """
     a = tables.audit
-    last = connection.execute(sa.select(a.c.number, a.c.hash).order_by(a.c.number.desc()).limit(1)).one_or_none()
+    last = connection.execute(
+        sa.select(a.c.number, a.c.hash).order_by(a.c.number.desc()).limit(1)
+    ).one_or_none()
     number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
     row = {
         "number": number, "programme": programme, "event": event, "actor": actor, "subject": subject,
@@ -164,7 +226,16 @@ def record(
 def chain_hash(row: Mapping[str, Any]) -> str:
     """SHA-256 over the row's fields, each with its length in front, so that no two rows read the same."""
     digest = hashlib.sha256()
-    for name in ("number", "programme", "event", "actor", "subject", "detail", "business_date", "previous"):
+    for name in (
+        "number",
+        "programme",
+        "event",
+        "actor",
+        "subject",
+        "detail",
+        "business_date",
+        "previous",
+    ):
         field = str(row[name]).encode()
         digest.update(len(field).to_bytes(8) + field)
     return digest.hexdigest()
@@ -177,9 +248,17 @@ def verify_chain(connection: sa.Connection) -> int:
         KyufuError: a row was changed, removed or put in between; the message says where.
     """
     previous, count = GENESIS, 0
-    for row in connection.execute(sa.select(tables.audit).order_by(tables.audit.c.number)).mappings():
+    for row in connection.execute(
+        sa.select(tables.audit).order_by(tables.audit.c.number)
+    ).mappings():
         count += 1
-        if row["number"] != count or row["previous"] != previous or row["hash"] != chain_hash(row):
-            raise KyufuError(f"監査記録の鎖が{count}番目で切れています。バックアップと照合してください。")
+        if (
+            row["number"] != count
+            or row["previous"] != previous
+            or row["hash"] != chain_hash(dict(row))
+        ):
+            raise KyufuError(
+                f"監査記録の鎖が{count}番目で切れています。バックアップと照合してください。"
+            )
         previous = row["hash"]
     return count

@@ -43,6 +43,13 @@ def read_accounts(claims: pa.Table) -> list[Account]:
     """The account of every staged claim, in order."""
     columns = (
         claims.column(name).to_pylist()
-        for name in ("bank_code", "branch_code", "account_type", "account_number", "yucho_symbol", "yucho_number")
+        for name in (
+            "bank_code",
+            "branch_code",
+            "account_type",
+            "account_number",
+            "yucho_symbol",
+            "yucho_number",
+        )
     )
     return [read_account(*row) for row in zip(*columns, strict=True)]

@@ -21,7 +21,17 @@ from pipelines.matching.findings import rules
 from pipelines.programme import ROOT, Programme
 
 STEPS = sorted((ROOT / "sql" / "matching" / "claims").glob("*.sql"))
-RESULTS = ("applicant", "decision", "freed", "claim_finding", "line_finding", "person_finding", "omitted", "touch", "claim")
+RESULTS = (
+    "applicant",
+    "decision",
+    "freed",
+    "claim_finding",
+    "line_finding",
+    "person_finding",
+    "omitted",
+    "touch",
+    "claim",
+)
 HOLD_EFFECTS = ("hold", "wait")
 
 CLAIM = pa.schema(
@@ -38,7 +48,8 @@ CLAIM = pa.schema(
     ]
 )  # fmt: skip
 MEMBER = pa.schema(
-    [(n, pa.string()) for n in ("claim_id", "line", "name_key", "date_key")] + [("not_wanted", pa.bool_())]
+    [(n, pa.string()) for n in ("claim_id", "line", "name_key", "date_key")]
+    + [("not_wanted", pa.bool_())]
 )
 PERSON = pa.schema(
     [
@@ -56,7 +67,15 @@ NEWCOMER = pa.schema([(n, pa.string()) for n in ("household_id", "date_key")])
 EARLIER = pa.schema(
     [
         (n, pa.string())
-        for n in ("claim_id", "household_id", "applicant_id", "account_key", "certificate_serial", "proxy_kind", "outcome")
+        for n in (
+            "claim_id",
+            "household_id",
+            "applicant_id",
+            "account_key",
+            "certificate_serial",
+            "proxy_kind",
+            "outcome",
+        )
     ]
 )
 
@@ -89,7 +108,11 @@ def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
     arrival = pc.replace_substring_regex(received, r"[^0-9]", "")
     effective = arrival if online else pc.coalesce(_digits(text("postmarked_on")), arrival)
     accounts = read_accounts(claims)
-    lacking = pc.equal(claims.column("attachments"), "0") if online else pc.is_valid(text("deficiency_code"))
+    lacking = (
+        pc.equal(claims.column("attachments"), "0")
+        if online
+        else pc.is_valid(text("deficiency_code"))
+    )
     columns = {
         "claim_id": claims.column("claim_no"), "channel": pa.array([channel] * claims.num_rows, pa.string()),
         "arrival": arrival, "effective_on": pc.utf8_slice_codeunits(effective, 0, 8),
@@ -137,11 +160,14 @@ def person_relation(people: pa.Table, protected: set[str], died: set[str]) -> pa
         "family_key": name_part("family"), "given_key": name_part("given"),
     }  # fmt: skip
     return pa.table(
-        {f.name: columns[f.name] if f.name in columns else people.column(f.name) for f in PERSON}, schema=PERSON
+        {f.name: columns[f.name] if f.name in columns else people.column(f.name) for f in PERSON},
+        schema=PERSON,
     )
 
 
-def match_claims(programme: Programme, relations: Mapping[str, pa.Table], spill: Path | None = None) -> Matched:
+def match_claims(
+    programme: Programme, relations: Mapping[str, pa.Table], spill: Path | None = None
+) -> Matched:
     """Match a day's claims.
 
     relations: `claim`, `member`, `person`, `newcomer`, `earlier_claim` with the schemas above.
@@ -151,12 +177,16 @@ def match_claims(programme: Programme, relations: Mapping[str, pa.Table], spill:
             exactly as they should be.
     """
     if relations["person"].num_rows == 0:
-        raise MatchingError("person: 対象者が一人もいません。住民基本台帳の抽出を先に取り込んでください。")
+        raise MatchingError(
+            "person: 対象者が一人もいません。住民基本台帳の抽出を先に取り込んでください。"
+        )
     _assert_planted_found(programme)
     return _run(programme, rules(programme), relations, spill)
 
 
-def _run(programme: Programme, rule: pa.Table, relations: Mapping[str, pa.Table], spill: Path | None) -> Matched:
+def _run(
+    programme: Programme, rule: pa.Table, relations: Mapping[str, pa.Table], spill: Path | None
+) -> Matched:
     deadline = pa.table({"deadline": [f"{programme.claims.deadline:%Y%m%d}"]})
     found = run_steps(
         STEPS, {**relations, "rule": rule, "setting": deadline}, RESULTS,
@@ -169,25 +199,42 @@ def _codes(rule_table: pa.Table, found: Mapping[str, pa.Table]) -> dict[str, str
     """The codes behind each decided person's state, sorted and joined by `;`."""
     rule = {row["code"]: row for row in rule_table.to_pylist()}
     codes: dict[str, set[str]] = defaultdict(set)
-    states = dict(zip(*(found["decision"].column(c).to_pylist() for c in ("person_id", "state")), strict=True))
+    states = dict(
+        zip(*(found["decision"].column(c).to_pylist() for c in ("person_id", "state")), strict=True)
+    )
     for row in found["person_finding"].to_pylist():
         effect = {"held": "hold", "claimed": "wait"}.get(states.get(row["person_id"], ""))
         acts = rule[row["code"]]["severity"] != "note" and rule[row["code"]]["effect"] == effect
-        if acts or (states.get(row["person_id"]) == "declined" and row["code"] == "MEMBER_NOT_WANTED"):
+        if acts or (
+            states.get(row["person_id"]) == "declined" and row["code"] == "MEMBER_NOT_WANTED"
+        ):
             codes[row["person_id"]].add(row["code"])
     return {person: ";".join(sorted(found_codes)) for person, found_codes in codes.items()}
 
 
 def _assert_planted_found(programme: Programme) -> None:
     """Run the same SQL over planted claims and compare every answer."""
-    strict = rules(programme.model_copy(update={"findings": dict.fromkeys(programme.findings, "review")}))
+    strict = rules(
+        programme.model_copy(update={"findings": dict.fromkeys(programme.findings, "review")})
+    )
     matched = _run(programme, strict, planted.relations(programme), None)
     decisions = matched.relations["decision"].to_pylist()
-    found = {row["person_id"]: (row["state"], matched.codes.get(row["person_id"], "")) for row in decisions}
-    lines = {(row["claim_id"], row["code"]) for name in ("line_finding", "claim_finding") for row in matched.relations[name].to_pylist()}
+    found = {
+        row["person_id"]: (row["state"], matched.codes.get(row["person_id"], ""))
+        for row in decisions
+    }
+    lines = {
+        (row["claim_id"], row["code"])
+        for name in ("line_finding", "claim_finding")
+        for row in matched.relations[name].to_pylist()
+    }
     missed = planted.differences(found, lines)
     if missed:
-        raise MatchingError("突合の自己点検に失敗しました(" + "、".join(missed) + ")。突合を止めました。SQLと設定を確認してください。")
+        raise MatchingError(
+            "突合の自己点検に失敗しました("
+            + "、".join(missed)
+            + ")。突合を止めました。SQLと設定を確認してください。"
+        )
 
 
 def held_share(matched: Matched) -> tuple[float, float]:
@@ -214,4 +261,6 @@ def assert_plausible(programme: Programme, matched: Matched, day: date) -> None:
         ("申請者不明の割合", unresolved, programme.limits.unresolved_share),
     ):
         if share > limit:
-            raise MatchingError(f"{day}: {name} {share:.0%} が上限 {limit:.0%} を超えました。申請ファイルを確認してください。")
+            raise MatchingError(
+                f"{day}: {name} {share:.0%} が上限 {limit:.0%} を超えました。申請ファイルを確認してください。"
+            )

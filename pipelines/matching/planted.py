@@ -59,10 +59,14 @@ def relations(programme: Programme) -> dict[str, pa.Table]:
         }
         for h, p, head, protected, died, state in _PEOPLE
     ]  # fmt: skip
-    in_time, late = f"{programme.claims.deadline:%Y%m%d}", f"{programme.claims.deadline.year + 1}0101"
+    in_time, late = (
+        f"{programme.claims.deadline:%Y%m%d}",
+        f"{programme.claims.deadline.year + 1}0101",
+    )
     claims = [
         {
-            "claim_id": _id(c), "channel": "postal", "arrival": in_time, "effective_on": late if flaw == "late" else in_time,
+            "claim_id": _id(c), "channel": "postal", "arrival": in_time,
+            "effective_on": late if flaw == "late" else in_time,
             "claim_kind": "new", "household_id": _id(h), "name_key": _id(p), "kana_key": _id(p),
             "loose_kana_key": _id(p), "date_key": f"1980{p.zfill(4)}", "holder_key": _id(p), "proxy_kind": "",
             "account_key": account, "account_fault": False, "yucho_converted": False, "deficient": flaw == "deficient",
@@ -70,7 +74,13 @@ def relations(programme: Programme) -> dict[str, pa.Table]:
         for c, h, p, account, _, flaw in _CLAIMS
     ]  # fmt: skip
     members = [
-        {"claim_id": _id(c), "line": str(n), "name_key": _id(p), "date_key": f"1980{p.zfill(4)}", "not_wanted": False}
+        {
+            "claim_id": _id(c),
+            "line": str(n),
+            "name_key": _id(p),
+            "date_key": f"1980{p.zfill(4)}",
+            "not_wanted": False,
+        }
         for c, _, _, _, lines, _ in _CLAIMS
         for n, p in enumerate(lines, start=1)
     ]

@@ -29,7 +29,9 @@ class Effects:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Effects":
         """Read back what `as_json` gave."""
-        additions = [Addition(**{**item, "person": Person(**item["person"])}) for item in value["additions"]]
+        additions = [
+            Addition(**{**item, "person": Person(**item["person"])}) for item in value["additions"]
+        ]
         protections = [Protection(**item) for item in value["protections"]]
         return cls(protections, additions, value["elsewhere"], value["braille"], value["unlinked"])
 
@@ -65,13 +67,21 @@ def place(kind: ListKind, values: dict[str, Any], prefix: str, base_date: str) -
         if discharged and discharged <= base_date:
             return None
         address = values["facility_address"]
-        return Placement(values["registered_address"].startswith(prefix), address.startswith(prefix), address)
+        return Placement(
+            values["registered_address"].startswith(prefix), address.startswith(prefix), address
+        )
     if kind == "placement":
         registered, facility = values["registered_municipality"], values["facility_municipality"]
         # whoever is registered here is paid here, wherever the facility is
-        return Placement(registered.startswith(prefix), registered.startswith(prefix) or facility.startswith(prefix), "")
+        return Placement(
+            registered.startswith(prefix),
+            registered.startswith(prefix) or facility.startswith(prefix),
+            "",
+        )
     if kind == "evacuation":
-        return Placement(values["registered_address"].startswith(prefix), True, values["current_address"])
+        return Placement(
+            values["registered_address"].startswith(prefix), True, values["current_address"]
+        )
     paid = values["paid_elsewhere"] == "yes"
     if kind == "facility_outside":
         return Placement(True, False, "", paid)
@@ -79,7 +89,13 @@ def place(kind: ListKind, values: dict[str, Any], prefix: str, base_date: str) -
 
 
 def interpret(
-    dataset: str, kind: ListKind, rows: Iterable[ListRow], prefix: str, base_date: str, programme: str, effects: Effects
+    dataset: str,
+    kind: ListKind,
+    rows: Iterable[ListRow],
+    prefix: str,
+    base_date: str,
+    programme: str,
+    effects: Effects,
 ) -> None:
     """Add to `effects` what the rows of one list do."""
     for row in rows:
@@ -95,22 +111,34 @@ def interpret(
         certainty = "linked" if person else "candidate"
         for who in [person] if person else row.candidates:
             effects.protections.append(
-                Protection(who, dataset, kind, certainty, row.evidence, placement.mailing_address if person else "")
+                Protection(
+                    who,
+                    dataset,
+                    kind,
+                    certainty,
+                    row.evidence,
+                    placement.mailing_address if person else "",
+                )
             )
         if person and (placement.paid_elsewhere or not placement.lives_here):
-            effects.elsewhere[person] = effects.elsewhere.get(person, False) or placement.paid_elsewhere
+            effects.elsewhere[person] = (
+                effects.elsewhere.get(person, False) or placement.paid_elsewhere
+            )
 
 
 def _add(row: ListRow, programme: str, effects: Effects) -> str:
     """Open an addition for a row that is nobody yet; the id comes from name and birth date, so a repeat is the same."""
     values = row.values
-    name = "|".join([programme, values["name_key"] or "", values["date_key"] or values["birth_date"]])
+    address = values.get("registered_address", values.get("registered_municipality", ""))
+    name = "|".join(
+        [programme, values["name_key"] or "", values["date_key"] or values["birth_date"]]
+    )
     person_id = "A" + hashlib.sha256(name.encode()).hexdigest()[:12]
     if all(item.person.person_id != person_id for item in effects.additions):
         effects.additions.append(
             Addition(
                 Person(person_id, None, None), row.evidence, values["name_kanji"], values.get("name_kana", ""),
-                values["birth_date"], address=values.get("registered_address", values.get("registered_municipality", "")),
+                values["birth_date"], address=address,
             )
         )  # fmt: skip
     return person_id

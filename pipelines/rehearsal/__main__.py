@@ -1,4 +1,4 @@
-"""``run`` plays the whole campaign on Airflow and stops; ``serve`` leaves Airflow and the link up."""
+"""``run`` plays the campaign on Airflow and stops; ``serve`` leaves Airflow and the link up."""
 
 import argparse
 import signal

@@ -111,8 +111,7 @@ class Api:
         if answer.status_code in accept:
             return {}
         if answer.is_error:
-            raise RunFailed(
-                f"AirflowのAPIが断りました: {method} {path}: {answer.status_code} {answer.text[:400]}"
-            )
+            why = f"{answer.status_code} {answer.text[:400]}"
+            raise RunFailed(f"AirflowのAPIが断りました: {method} {path}: {why}")
         body: Json = answer.json()
         return body

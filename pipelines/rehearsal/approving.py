@@ -10,7 +10,7 @@ from pipelines.rehearsal.errors import RehearsalError
 # An answer right after the task began to wait can reach Airflow before the scheduler knows that it
 # waits; then the task fails ("finished with state success, but queued"). No person is that fast.
 THINK_SECONDS = 2.5
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.8
 Tell = Callable[[str], None]
 
 

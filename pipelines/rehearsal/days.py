@@ -12,7 +12,7 @@ from pipelines.rehearsal.screen import Screen
 CHAINS = (("register",), ("welfare", "forms"), ("claims", "payments", "results", "closeout"))
 DAGS = tuple(dag for chain in CHAINS for dag in chain)
 RUN_SECONDS = 600.0
-_POLL_SECONDS = 0.25
+_POLL_SECONDS = 0.4
 _LOG_LINES = 15
 
 
@@ -26,7 +26,7 @@ class Days:
         self._check = check
 
     def prepare(self, days: Sequence[date]) -> int:
-        """Let the DAGs run, give up what an interrupted rehearsal left; gives the attempt's number."""
+        """Let the DAGs run, give up what was interrupted; gives this attempt's number."""
         for dag, run_id in self._api.unfinished():
             self._screen.say(f"前回中断された実行を打ち切ります: {dag} {run_id}")
             self._api.give_up(dag, run_id)

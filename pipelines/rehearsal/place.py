@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from pipelines.files import write_whole
 from pipelines.link.session import Endpoint
 from pipelines.programme import ROOT, Programme, Settings
 from pipelines.rehearsal.errors import AlreadyRunning, RehearsalError
-from pipelines.steps.files import write_whole
 
 _SECRETS = {
     "jwt_secret": "AIRFLOW__API_AUTH__JWT_SECRET",

@@ -1,7 +1,7 @@
 """Starting and stopping everything: the link with its parties, and Airflow."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,23 +42,22 @@ def everything(airflow_home: Path, screen: Screen, *, port: int = 0) -> Iterator
     programme = load_programme(settings.programme_path)
     place = Place(settings, programme, airflow_home.absolute(), free_port(port))
     place.users()
-    with closing(take_place(place.airflow_home)) as lock:
+    with ExitStack() as stack:
+        lock = stack.enter_context(closing(take_place(place.airflow_home)))
         place.passwords()
         airflow = Airflow(place.logs, lock, place.environment())
-        try:
-            screen.say(f"Airflowを準備します({place.airflow_home})")
-            airflow.start("migrate", ["db", "migrate"])
-            screen.say("LGWANの模擬(中継サーバーと三つの相手先)を起動します")
-            with rehearsal_link(settings, programme) as relay:
-                connections = link_connections(relay.endpoints)
-                file = place.write_environment({**place.environment(), **connections})
-                _start(airflow, place, connections)
-                screen.say(f"Airflowが起動しました: {place.url}")
-                yield Running(place, relay, airflow, _campaign(place, relay), file)
-                screen.say("Airflowと模擬の相手先を止めます")
-                airflow.stop()
-        finally:
-            airflow.stop()
+        stack.callback(airflow.stop)
+        screen.say(f"Airflowを準備します({place.airflow_home})")
+        airflow.start("migrate", ["db", "migrate"])
+        screen.say("LGWANの模擬(中継サーバーと三つの相手先)を起動します")
+        relay = stack.enter_context(rehearsal_link(settings, programme))
+        stack.callback(airflow.stop)  # Airflow stops before the link that its tasks use
+        stack.callback(screen.say, "Airflowと模擬の相手先を止めます")
+        connections = link_connections(relay.endpoints)
+        file = place.write_environment({**place.environment(), **connections})
+        _start(airflow, place, connections)
+        screen.say(f"Airflowが起動しました: {place.url}")
+        yield Running(place, relay, airflow, _campaign(place, relay), file)
 
 
 def _start(airflow: Airflow, place: Place, connections: Mapping[str, str]) -> None:

@@ -9,14 +9,18 @@ from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.steps.campaign import Campaign
 
 
-def decide(c: Campaign, subject: str, seen_hash: str, actor: str, approve: bool, drafter: str, day: date) -> dict[str, Any]:
+def decide(
+    c: Campaign, subject: str, seen_hash: str, actor: str, approve: bool, drafter: str, day: date
+) -> dict[str, Any]:
     """Enter one person's decision on what that person saw.
 
     Raises:
         ApprovalRefused: not allowed to this person, or the content changed.
     """
     with c.ledger.write() as connection:
-        approvals.decide(connection, c.programme.id, subject, seen_hash, actor, approve, drafter, day)
+        approvals.decide(
+            connection, c.programme.id, subject, seen_hash, actor, approve, drafter, day
+        )
     return {"subject": subject, "decision": "approve" if approve else "reject"}
 
 
@@ -28,12 +32,16 @@ def rehearse(c: Campaign, draft: dict[str, Any], day: date) -> None:
         ApprovalRefused: the demonstration names too few people.
     """
     if not c.programme.is_demonstration or c.programme.demonstration is None:
-        raise KyufuError(f"{draft['subject']}: 本番の事業では職員が承認します。Airflowの画面で承認してください。")
+        raise KyufuError(
+            f"{draft['subject']}: 本番の事業では職員が承認します。Airflowの画面で承認してください。"
+        )
     people = c.programme.demonstration.approvers[: draft["needed"]]
     if len(people) < draft["needed"]:
         raise ApprovalRefused(f"{draft['subject']}: [demonstration] approversが足りません。")
     for actor in people:
-        decide(c, draft["subject"], draft["hash"], actor, True, c.programme.demonstration.drafter, day)
+        decide(
+            c, draft["subject"], draft["hash"], actor, True, c.programme.demonstration.drafter, day
+        )
 
 
 def drafter(c: Campaign) -> str:

@@ -97,7 +97,9 @@ class Campaign:
         with self.ledger.read() as connection:
             states = people.read_states(connection, self.programme.id)
         found = self.people()
-        order = pc.index_in(found.column("person_id"), value_set=states.column("person_id").combine_chunks())
+        order = pc.index_in(
+            found.column("person_id"), value_set=states.column("person_id").combine_chunks()
+        )
         states = states.take(order)
         for name in ("state", "claim_id", "codes", "form_route"):
             found = found.append_column(name, states.column(name))
@@ -111,11 +113,15 @@ class Campaign:
             p, u = tables.protection, tables.unlinked_row
             mailing = connection.execute(
                 sa.select(p.c.person_id, p.c.mailing_address).where(
-                    p.c.programme == self.programme.id, p.c.kind == "evacuation", p.c.mailing_address != ""
+                    p.c.programme == self.programme.id,
+                    p.c.kind == "evacuation",
+                    p.c.mailing_address != "",
                 )
             ).all()
             undecided = connection.execute(
-                sa.select(sa.func.count()).select_from(u).filter_by(programme=self.programme.id, decided=False)
+                sa.select(sa.func.count())
+                .select_from(u)
+                .filter_by(programme=self.programme.id, decided=False)
             ).scalar_one()
         addresses: dict[str, list[str]] = {}
         for person, address in mailing:
@@ -130,7 +136,7 @@ class Campaign:
             for row in kept.to_pylist()
         )  # fmt: skip
         list_days = {
-            source.dataset: (self.staging.days(source.dataset, day) or [None])[-1]
+            source.dataset: max(self.staging.days(source.dataset, day), default=None)
             for source in self.programme.list_sources
         }
         withheld = withheld_people(everybody, protected, braille)
@@ -145,7 +151,7 @@ class Campaign:
 
 
 def withheld_people(everybody: pa.Table, protected: set[str], braille: set[str]) -> set[str]:
-    """Who must not appear in a contractor's file: the protected, everybody under a protected head, Braille households."""
+    """Who must not appear in a contractor's file: protected people, households of a protected head, of Braille."""
     ids, households = everybody.column("person_id"), everybody.column("household_id")
     head = pc.starts_with(everybody.column("relationship"), "02")
     is_protected = pc.is_in(ids, value_set=_ids(protected))
@@ -183,5 +189,9 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     programme = load_programme(settings.programme_path)
     return Campaign(
-        programme, settings, Ledger(open_ledger(settings.ledger_url), programme.id), Staging(settings.home), sessions
+        programme,
+        settings,
+        Ledger(open_ledger(settings.ledger_url), programme.id),
+        Staging(settings.home),
+        sessions,
     )

@@ -44,7 +44,10 @@ def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes]
     wanted = expected_files(c.programme, dataset, day)
     files = {name: data for name, data in sent.items() if name in wanted}
     if files and len(files) != len(wanted):
-        raise KyufuError(f"{dataset} {day}: {party}から届いたファイルが{len(files)}個です({len(wanted)}個で一組)。相手先に確認してください。")
+        raise KyufuError(
+            f"{dataset} {day}: {party}から届いたファイルが{len(files)}個です({len(wanted)}個で一組)。"
+            "相手先に確認してください。"
+        )
     return files or None
 
 
@@ -73,35 +76,54 @@ def _relations(c: Campaign, connection: sa.Connection, day: date) -> dict[str, p
     if not claims:
         return None
     late = register.late_arrivals(c, day)
+    newcomers = matching.NEWCOMER.empty_table()
+    if late is not None:
+        newcomers = late.select(matching.NEWCOMER.names).cast(matching.NEWCOMER)
+    protected = people.protected_ids(connection, c.programme.id)
+    died = register.died_since_base_date(c, day)
     return {
         "claim": pa.concat_tables(claims), "member": pa.concat_tables(members),
-        "person": matching.person_relation(
-            c.people_with_states(), people.protected_ids(connection, c.programme.id), register.died_since_base_date(c, day)
-        ),
-        "newcomer": late.select(matching.NEWCOMER.names).cast(matching.NEWCOMER) if late else matching.NEWCOMER.empty_table(),
-        "earlier_claim": _earlier_claims(connection, c.programme.id),
+        "person": matching.person_relation(c.people_with_states(), protected, died),
+        "newcomer": newcomers, "earlier_claim": _earlier_claims(connection, c.programme.id),
     }  # fmt: skip
 
 
 def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:
     t = tables.claim
-    account = t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
-    columns = [t.c[n] if n in t.c else account for n in matching.EARLIER.names]
-    return fetch(connection, sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id), matching.EARLIER)
+    account = (
+        t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
+    )
+    columns = [t.c.get(n, account) for n in matching.EARLIER.names]
+    return fetch(
+        connection,
+        sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id),
+        matching.EARLIER,
+    )
 
 
-def _enter(c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date) -> dict[str, Any]:
+def _enter(
+    c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date
+) -> dict[str, Any]:
     """Write claims, findings and moves; return counts by state and code."""
     found = matched.relations
     outcomes = _outcomes(matched)
     insert_rows(connection, tables.claim, _claim_rows(c.programme.id, found, outcomes, day))
-    superseded = [row["supersedes_id"] for row in found["claim"].to_pylist() if row["claim_kind"] != "new" and row["supersedes_id"]]
+    superseded = [
+        row["supersedes_id"]
+        for row in found["claim"].to_pylist()
+        if row["claim_kind"] != "new" and row["supersedes_id"]
+    ]
     _mark_superseded(connection, c.programme.id, superseded)
     findings = _findings(c, found)
     insert_new(connection, tables.finding, findings)
     decided = found["decision"].to_pylist()
     moves = [
-        Move(row["person_id"], Entitlement(row["state"]), row["claim_id"], matched.codes.get(row["person_id"], ""))
+        Move(
+            row["person_id"],
+            Entitlement(row["state"]),
+            row["claim_id"],
+            matched.codes.get(row["person_id"], ""),
+        )
         for row in decided
     ] + [Move(row["person_id"], Entitlement.UNCLAIMED) for row in found["freed"].to_pylist()]
     move(connection, c.programme.id, moves, "claims", "", day)
@@ -123,21 +145,33 @@ def _outcomes(matched: matching.Matched) -> dict[str, str]:
         for row in found["claim"].to_pylist()
     }
     touched: dict[str, set[str]] = {}
-    states = {row["person_id"]: (row["state"], row["claim_id"]) for row in found["decision"].to_pylist()}
+    states = {
+        row["person_id"]: (row["state"], row["claim_id"]) for row in found["decision"].to_pylist()
+    }
     for row in found["touch"].to_pylist():
         state, deciding = states[row["person_id"]]
         counts = deciding == row["claim_id"] or row["is_disputed"]
         touched.setdefault(row["claim_id"], set()).add(state if counts else "duplicate")
     duplicates = {
-        row["claim_id"] for row in found["line_finding"].to_pylist() if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_PAID")
+        row["claim_id"]
+        for row in found["line_finding"].to_pylist()
+        if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_PAID")
     }
-    names = (("held", "held"), ("claimed", "deficient"), ("approved", "paid"), ("declined", "paid"), ("duplicate", "duplicate"))
+    names = (
+        ("held", "held"),
+        ("claimed", "deficient"),
+        ("approved", "paid"),
+        ("declined", "paid"),
+        ("duplicate", "duplicate"),
+    )
     for row in found["applicant"].to_pylist():
         seen = touched.get(row["claim_id"], set())
         if row["person_id"] is None:
             outcomes[row["claim_id"]] = "unresolved"
         elif not seen:
-            outcomes[row["claim_id"]] = "duplicate" if row["claim_id"] in duplicates else "no_effect"
+            outcomes[row["claim_id"]] = (
+                "duplicate" if row["claim_id"] in duplicates else "no_effect"
+            )
         else:
             outcomes[row["claim_id"]] = next(outcome for state, outcome in names if state in seen)
     return outcomes
@@ -170,7 +204,11 @@ def _mark_superseded(connection: sa.Connection, programme: str, claim_ids: list[
     for claim_id in claim_ids:
         connection.execute(
             sa.update(t)
-            .where(t.c.programme == programme, t.c.claim_id == claim_id, t.c.outcome.not_in(["withdrawn", "paid"]))
+            .where(
+                t.c.programme == programme,
+                t.c.claim_id == claim_id,
+                t.c.outcome.not_in(["withdrawn", "paid"]),
+            )
             .values(outcome="superseded")
         )
 
@@ -180,8 +218,15 @@ def _findings(c: Campaign, found: Mapping[str, pa.Table]) -> list[dict[str, Any]
     rows = [
         *({**row, "line": "", "person_id": None} for row in found["claim_finding"].to_pylist()),
         *found["line_finding"].to_pylist(),
-        *(row for row in found["person_finding"].to_pylist() if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_NOT_WANTED")),
-        *({**row, "line": row["person_id"], "code": "MEMBER_OMITTED"} for row in found["omitted"].to_pylist()),
+        *(
+            row
+            for row in found["person_finding"].to_pylist()
+            if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_NOT_WANTED")
+        ),
+        *(
+            {**row, "line": row["person_id"], "code": "MEMBER_OMITTED"}
+            for row in found["omitted"].to_pylist()
+        ),
     ]
     return [
         {

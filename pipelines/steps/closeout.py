@@ -1,4 +1,4 @@
-"""Closeout: let unclaimed entitlements lapse on their day, list what is held where and until when, prove the balance."""
+"""Closeout: let unclaimed entitlements lapse, list what is held where and until when, prove the balance."""
 
 import json
 from datetime import date
@@ -6,19 +6,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.files import write_whole
 from pipelines.ledger import tables
 from pipelines.ledger.balance import assert_balanced
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, move, record, verify_chain
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.files import write_whole
 from pipelines.steps.inbox import intake_totals
 
 # retention class -> folders below the home that hold it
 _CLASSES = {
-    "raw_inputs": ("link/homes",), "staging": ("staging",), "protections": ("drafts",), "outgoing_copies": ("releases",),
+    "raw_inputs": ("staging",),
+    "staging": ("staging",),
+    "protections": ("drafts",),
+    "outgoing_copies": ("releases",),
     "payment_records": ("ledger.sqlite",),
-}  # fmt: skip
+}
 
 
 def lapse(c: Campaign, day: date) -> dict[str, Any]:
@@ -28,10 +31,20 @@ def lapse(c: Campaign, day: date) -> dict[str, Any]:
         if day < c.programme.claims.lapse_on:
             return {"lapsed": 0}
         e = tables.entitlement
-        query = sa.select(e.c.person_id).filter_by(programme=c.programme.id, state=Entitlement.UNCLAIMED)
+        query = sa.select(e.c.person_id).filter_by(
+            programme=c.programme.id, state=Entitlement.UNCLAIMED
+        )
         moves = [Move(person, Entitlement.LAPSED) for person in connection.execute(query).scalars()]
         lapsed = move(connection, c.programme.id, moves, "closeout", "", day)
-        record(connection, c.programme.id, "closeout.lapsed", "system", f"closeout:{day}", {"people": lapsed}, day)
+        record(
+            connection,
+            c.programme.id,
+            "closeout.lapsed",
+            "system",
+            f"closeout:{day}",
+            {"people": lapsed},
+            day,
+        )
         return {"lapsed": lapsed}
 
     return c.ledger.once("closeout.lapse", day, work)
@@ -47,12 +60,17 @@ def list_holdings(c: Campaign, day: date) -> dict[str, Any]:
         for name, until in c.programme.retention.items()
     ]  # fmt: skip
     parties = [
-        {"party": p.name, "contract_until": p.contract.last.isoformat(), "releases": _releases(c, p.id)}
+        {
+            "party": p.name,
+            "contract_until": p.contract.last.isoformat(),
+            "releases": _releases(c, p.id),
+        }
         for p in c.programme.parties
     ]
     listing = {"day": day.isoformat(), "ward": holdings, "parties": parties}
     write_whole(
-        c.home / "reports" / f"holdings-{day}.json", json.dumps(listing, ensure_ascii=False, indent=1).encode()
+        c.home / "reports" / f"holdings-{day}.json",
+        json.dumps(listing, ensure_ascii=False, indent=1).encode(),
     )
     return {"classes": len(holdings), "overdue": sum(bool(h["overdue"]) for h in holdings)}
 
@@ -63,7 +81,12 @@ def balance(c: Campaign, day: date) -> dict[str, Any]:
         found = assert_balanced(connection, c.programme.id)
         events = verify_chain(connection)
         intake = intake_totals(connection, c.programme.id)
-    return {"eligible": found.eligible, "net_yen": found.net_yen, "audit_events": events, "rows_in": intake["rows_in"]}
+    return {
+        "eligible": found.eligible,
+        "net_yen": found.net_yen,
+        "audit_events": events,
+        "rows_in": intake["rows_in"],
+    }
 
 
 def _count_files(c: Campaign, place: str) -> int:
@@ -74,5 +97,9 @@ def _count_files(c: Campaign, place: str) -> int:
 def _releases(c: Campaign, party: str) -> int:
     with c.ledger.read() as connection:
         r = tables.release
-        query = sa.select(sa.func.count()).select_from(r).where(r.c.programme == c.programme.id, r.c.recipient == party)
+        query = (
+            sa.select(sa.func.count())
+            .select_from(r)
+            .where(r.c.programme == c.programme.id, r.c.recipient == party)
+        )
         return int(connection.execute(query).scalar_one())

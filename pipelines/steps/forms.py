@@ -39,13 +39,18 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
         guard = c.guard(day)
         waiting = _waiting(c)
         in_house = pc.or_(
-            pc.is_in(waiting.column("person_id"), value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string())),
+            pc.is_in(
+                waiting.column("person_id"),
+                value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
+            ),
             pc.or_(pc.is_null(waiting.column("household_id")), _form_already_sent(c, waiting)),
         )
         made = {}
         refused = None
         try:
-            made["contractor"] = _contractor(c, connection, guard, waiting.filter(pc.invert(in_house)), day)
+            made["contractor"] = _contractor(
+                c, connection, guard, waiting.filter(pc.invert(in_house)), day
+            )
         except DisclosureRefused as error:
             guard.assert_lists_current(c.programme, day)  # a list's fault stops everything
             refused = str(error)
@@ -70,7 +75,9 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
         raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
     with c.ledger.read() as connection:
         if draft["names"]:
-            assert_approved(connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"])
+            assert_approved(
+                connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"]
+            )
     sent = [outbox.send(c, name, day) for name in draft["names"]]
 
     def work(connection: sa.Connection) -> dict[str, Any]:
@@ -95,16 +102,24 @@ def _waiting(c: Campaign) -> pa.Table:
 def _form_already_sent(c: Campaign, waiting: pa.Table) -> pa.ChunkedArray:
     """People who joined a household after its form was sent: theirs goes by the ward's own way."""
     everybody = c.people_with_states()
-    sent = everybody.filter(pc.is_valid(everybody.column("form_route"))).column("household_id").drop_null()
+    sent = (
+        everybody.filter(pc.is_valid(everybody.column("form_route")))
+        .column("household_id")
+        .drop_null()
+    )
     return pc.is_in(waiting.column("household_id"), value_set=sent.combine_chunks())
 
 
-def _contractor(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date) -> str | None:
+def _contractor(
+    c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date
+) -> str | None:
     if rows.num_rows == 0:
         return None
     payload = build_forms(rows)
     if differences := compare_forms(rows, payload):
-        raise KyufuError(f"forms {day}: 申請書と台帳が{len(differences)}か所違います。最初: {differences[0]}")
+        raise KyufuError(
+            f"forms {day}: 申請書と台帳が{len(differences)}か所違います。最初: {differences[0]}"
+        )
     records = sum(1 for _ in read_csv(payload, FormsProfile().csv)) - 1
     made = make_release(
         c.programme, guard, "forms", name=f"forms_{day:%Y%m%d}.csv", payload=payload, columns=(*ITEMS, *_DERIVED),
@@ -114,13 +129,16 @@ def _contractor(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Tab
     return made.name
 
 
-def _in_house(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date) -> str | None:
+def _in_house(
+    c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date
+) -> str | None:
     if rows.num_rows == 0:
         return None
     table = _with_route(connection, c.programme.id, rows)
     columns = tuple(n for n in table.column_names if n != "person_id")
+    payload = build_handover(table.select(list(columns)))
     made = make_release(
-        c.programme, guard, "inhouse", name=f"inhouse_{day:%Y%m%d}.csv", payload=build_handover(table.select(list(columns))),
+        c.programme, guard, "inhouse", name=f"inhouse_{day:%Y%m%d}.csv", payload=payload,
         columns=columns, people=frozenset(rows.column("person_id").to_pylist()), records=table.num_rows, sum_yen=None,
         day=day,
     )  # fmt: skip
@@ -131,7 +149,9 @@ def _in_house(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table
 def _with_route(connection: sa.Connection, programme: str, rows: pa.Table) -> pa.Table:
     """The in-house list: where each form goes, and the Braille of the envelope."""
     p = tables.protection
-    query = sa.select(p.c.person_id, p.c.kind, p.c.mailing_address).where(p.c.programme == programme)
+    query = sa.select(p.c.person_id, p.c.kind, p.c.mailing_address).where(
+        p.c.programme == programme
+    )
     care = {row.person_id: row for row in connection.execute(query.order_by(p.c.mailing_address))}
     holders = people.braille_ids(connection, programme)
     households = {
@@ -181,9 +201,19 @@ def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> 
         .values(form_route=route, form_on=day),
         [{"b_person": person} for person in who],
     )
-    record(connection, c.programme.id, "forms.sent", "system", name, {"people": len(who), "route": route}, day)
+    record(
+        connection,
+        c.programme.id,
+        "forms.sent",
+        "system",
+        name,
+        {"people": len(who), "route": route},
+        day,
+    )
     return len(who)
 
 
 def _content_hash(c: Campaign, names: list[str]) -> str:
-    return sha256("".join(sha256((outbox.folder(c, n) / "payload").read_bytes()) for n in names).encode())
+    return sha256(
+        "".join(sha256((outbox.folder(c, n) / "payload").read_bytes()) for n in names).encode()
+    )

@@ -33,13 +33,20 @@ def read_ward_files(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | 
     marker = f"{day:%Y%m%d}"
     for name in names:
         if name not in there:
-            others = sorted(p.name for p in folder.glob(name.replace(marker, "[0-9]" * 8)) if p.is_file())
+            others = sorted(
+                p.name for p in folder.glob(name.replace(marker, "[0-9]" * 8)) if p.is_file()
+            )
             if others:
-                raise InputRefused(f"{folder / others[0]}: {day}のファイルではありません。名前の日付を確認してください(必要なのは {name})。")
+                raise InputRefused(
+                    f"{folder / others[0]}: {day}のファイルではありません。"
+                    f"名前の日付を確認してください(必要なのは {name})。"
+                )
     if not there:
         return None
     if missing := sorted(set(names) - set(there)):
-        raise InputMissing(f"{folder / missing[0]} がありません。{dataset}は{len(names)}個のファイルで一組です。")
+        raise InputMissing(
+            f"{folder / missing[0]} がありません。{dataset}は{len(names)}個のファイルで一組です。"
+        )
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -52,13 +59,22 @@ def fetch_from_party(c: Campaign, party_id: str, day: date) -> dict[str, bytes]:
     """
     party = c.programme.party(party_id)
     if not party.connection.holds(day):
-        raise PeriodRefused(f"{party.name}: {day} は結合期間 {party.connection} の外です。接続しません。")
+        raise PeriodRefused(
+            f"{party.name}: {day} は結合期間 {party.connection} の外です。接続しません。"
+        )
     listing = f"day_{day:%Y%m%d}.json"
     sender = c.certificate(party_id)
     with c.sessions(party_id) as sftp:
-        wait_until(c, lambda: listing in receiving.list_published(sftp, "outbox"), f"{party.name}の{day}の送信一覧")
+        wait_until(
+            c,
+            lambda: listing in receiving.list_published(sftp, "outbox"),
+            f"{party.name}の{day}の送信一覧",
+        )
         names = _day_files(receiving.receive(sftp, "outbox", listing, c.ward, sender, day).payload)
-        return {name: receiving.receive(sftp, "outbox", name, c.ward, sender, day).payload for name in names}
+        return {
+            name: receiving.receive(sftp, "outbox", name, c.ward, sender, day).payload
+            for name in names
+        }
 
 
 def wait_until(c: Campaign, ready: Any, what: str) -> None:
@@ -82,7 +98,9 @@ def _day_files(payload: bytes) -> list[str]:
     return [str(name) for name in json.loads(payload)["files"]]
 
 
-def stage_and_enter(c: Campaign, dataset: str, day: date, files: Mapping[str, bytes]) -> dict[str, Any]:
+def stage_and_enter(
+    c: Campaign, dataset: str, day: date, files: Mapping[str, bytes]
+) -> dict[str, Any]:
     """Stage a dataset's files and enter their counts in the ledger."""
     manifest = receive.stage(c.programme, c.staging, dataset, day, files)
     enter(c, manifest)
@@ -112,9 +130,14 @@ def enter(c: Campaign, manifest: Manifest) -> None:
 def intake_totals(connection: sa.Connection, programme: str) -> dict[str, int]:
     """Rows in, accepted, quarantined and duplicates over all intakes."""
     f = tables.intake_file
-    sums = [sa.func.coalesce(sa.func.sum(f.c[n]), 0) for n in ("rows_in", "accepted", "quarantined", "duplicates")]
+    sums = [
+        sa.func.coalesce(sa.func.sum(f.c[n]), 0)
+        for n in ("rows_in", "accepted", "quarantined", "duplicates")
+    ]
     row = connection.execute(sa.select(*sums).where(f.c.programme == programme)).one()
-    return dict(zip(("rows_in", "accepted", "quarantined", "duplicates"), map(int, row), strict=True))
+    return dict(
+        zip(("rows_in", "accepted", "quarantined", "duplicates"), map(int, row), strict=True)
+    )
 
 
 def read_sheet(data: bytes, file: str) -> dict[str, str]:
@@ -132,7 +155,9 @@ def read_sheet(data: bytes, file: str) -> dict[str, str]:
     return dict(map(tuple, rows[1:]))  # type: ignore[arg-type]
 
 
-def assert_control_sheet(c: Campaign, sheet: Mapping[str, str], manifest: Manifest, data: bytes, file: str) -> None:
+def assert_control_sheet(
+    c: Campaign, sheet: Mapping[str, str], manifest: Manifest, data: bytes, file: str
+) -> None:
     """The control sheet must be about this extract: base date, hash, number of rows.
 
     Raises:
@@ -143,4 +168,6 @@ def assert_control_sheet(c: Campaign, sheet: Mapping[str, str], manifest: Manife
     }  # fmt: skip
     for item, value in expected.items():
         if sheet.get(item) != value:
-            raise InputRefused(f"{file}: 「{item}」が抽出ファイルと一致しません。抽出担当に確認し、正しい組を受け取ってください。")
+            raise InputRefused(
+                f"{file}: 「{item}」が抽出ファイルと一致しません。抽出担当に確認し、正しい組を受け取ってください。"
+            )

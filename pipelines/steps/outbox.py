@@ -14,6 +14,7 @@ from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.disclosure.release import Release, make_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
+from pipelines.files import write_whole
 from pipelines.intake.staging import sha256
 from pipelines.ledger import tables
 from pipelines.ledger.store import insert_new, record
@@ -22,7 +23,6 @@ from pipelines.link.delivery import Parcel, publish
 from pipelines.link.errors import DeliveryUnknown
 from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.files import write_whole
 
 
 def folder(c: Campaign, name: str) -> Path:
@@ -38,9 +38,13 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
     """
     path = folder(c, release.name)
     if (path / "payload").is_file() and sha256((path / "payload").read_bytes()) != release.sha256:
-        state = connection.execute(sa.select(tables.release.c.state).filter_by(name=release.name)).scalar_one_or_none()
+        state = connection.execute(
+            sa.select(tables.release.c.state).filter_by(name=release.name)
+        ).scalar_one_or_none()
         if state is not None:
-            raise KyufuError(f"{release.name}: 同じ名前で別の内容が保存されています。作り直す前に取り下げてください。")
+            raise KyufuError(
+                f"{release.name}: 同じ名前で別の内容が保存されています。作り直す前に取り下げてください。"
+            )
     about = {"people": sorted(release.people), "columns": release.columns}
     write_whole(path / "people.json", json.dumps(about).encode())
     write_whole(path / "payload", release.payload)
@@ -54,7 +58,15 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
     }  # fmt: skip
     insert_new(connection, tables.release, [row])
     detail = {"records": release.records, "people": len(release.people), "sha256": release.sha256}
-    record(connection, c.programme.id, "release.made", "system", release.name, detail, release.business_date)
+    record(
+        connection,
+        c.programme.id,
+        "release.made",
+        "system",
+        release.name,
+        detail,
+        release.business_date,
+    )
 
 
 def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
@@ -68,7 +80,9 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     if row["state"] in ("delivered", "kept"):
         return _result(row)
     if row["state"] not in ("released", "sealed", "sending"):
-        raise KyufuError(f"{name}: 状態が{row['state']}のため送れません。手引(docs/runbook.md)を見てください。")
+        raise KyufuError(
+            f"{name}: 状態が{row['state']}のため送れません。手引(docs/runbook.md)を見てください。"
+        )
     if row["state"] != "sending":
         _check_again(c, row, day)
     parcel = _sealed(c, row, day)
@@ -77,7 +91,11 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     try:
         with c.sessions(row["recipient"]) as sftp:
             publish(
-                sftp, "inbox", parcel, started_before=started, on_start=lambda: _set_state(c, name, "sending", day)
+                sftp,
+                "inbox",
+                parcel,
+                started_before=started,
+                on_start=lambda: _set_state(c, name, "sending", day),
             )
     except DeliveryUnknown:
         _set_state(c, name, "unknown", day)
@@ -108,13 +126,29 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
 
     inbox.wait_until(c, look, f"{name}の受領通知")
     answer = found[-1]
-    if not answer.accepted or (answer.sha256, answer.records, answer.sum_yen) != (row["sha256"], row["records"], row["sum_yen"]):
-        raise KyufuError(f"{name}: 受領者の確認が合いません(受理={answer.accepted})。送った内容と受領通知を照合してください。")
+    if not answer.accepted or (answer.sha256, answer.records, answer.sum_yen) != (
+        row["sha256"],
+        row["records"],
+        row["sum_yen"],
+    ):
+        raise KyufuError(
+            f"{name}: 受領者の確認が合いません(受理={answer.accepted})。送った内容と受領通知を照合してください。"
+        )
     with c.ledger.write() as connection:
         connection.execute(
-            sa.update(tables.release).filter_by(programme=c.programme.id, name=name).values(acknowledged=True)
+            sa.update(tables.release)
+            .filter_by(programme=c.programme.id, name=name)
+            .values(acknowledged=True)
         )
-        record(connection, c.programme.id, "release.acknowledged", row["recipient"], name, {"sha256": row["sha256"]}, day)
+        record(
+            connection,
+            c.programme.id,
+            "release.acknowledged",
+            row["recipient"],
+            name,
+            {"sha256": row["sha256"]},
+            day,
+        )
     return _result(_row(c, name))
 
 
@@ -133,7 +167,9 @@ def _check_again(c: Campaign, row: Any, day: date) -> None:
         sum_yen=row["sum_yen"], day=day,
     )  # fmt: skip
     if again.sha256 != row["sha256"]:
-        raise DisclosureRefused(f"{row['name']}: 保存した内容が審査時と違います。送付を止めました。")
+        raise DisclosureRefused(
+            f"{row['name']}: 保存した内容が審査時と違います。送付を止めました。"
+        )
 
 
 def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
@@ -154,7 +190,9 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
                 .values(sealed_sha256=parcel.sealed_sha256, state="sealed")
             )
         row = _row(c, row["name"])
-    return Parcel(row["name"], path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes())
+    return Parcel(
+        row["name"], path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes()
+    )
 
 
 def _row(c: Campaign, name: str) -> Any:
@@ -166,10 +204,14 @@ def _row(c: Campaign, name: str) -> Any:
     return row
 
 
-def _set_state(c: Campaign, name: str, state: str, day: date, detail: dict[str, Any] | None = None) -> None:
+def _set_state(
+    c: Campaign, name: str, state: str, day: date, detail: dict[str, Any] | None = None
+) -> None:
     with c.ledger.write() as connection:
         r = tables.release
-        connection.execute(sa.update(r).filter_by(programme=c.programme.id, name=name).values(state=state))
+        connection.execute(
+            sa.update(r).filter_by(programme=c.programme.id, name=name).values(state=state)
+        )
         record(connection, c.programme.id, f"release.{state}", "system", name, detail or {}, day)
 
 

@@ -56,7 +56,9 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         if drafted["batches"]:
-            assert_approved(connection, c.programme.id, drafted["subject"], drafted["hash"], drafted["needed"])
+            assert_approved(
+                connection, c.programme.id, drafted["subject"], drafted["hash"], drafted["needed"]
+            )
         names = [_build_one(c, connection, batch_id, day) for batch_id in drafted["batches"]]
         return {"names": names, "rejected": False}
 
@@ -77,13 +79,17 @@ def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any
     """One batch: marked as sending first, because from then on it may never be voided."""
     if _state(c, batch_id) == Batch.APPROVED:
         with c.ledger.write() as connection:
-            payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.APPROVED}, Batch.SENDING)
+            payments.set_batch_state(
+                connection, c.programme.id, batch_id, {Batch.APPROVED}, Batch.SENDING
+            )
     failpoint("payments.sending")
     outbox.send(c, name, day)
     result = outbox.await_acknowledgement(c, name, day)
     if _state(c, batch_id) == Batch.SENDING:
         with c.ledger.write() as connection:
-            payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.SENDING}, Batch.DELIVERED)
+            payments.set_batch_state(
+                connection, c.programme.id, batch_id, {Batch.SENDING}, Batch.DELIVERED
+            )
     return result
 
 
@@ -97,7 +103,7 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
         batches.append(
             Declared(
                 f"B{content[:16]}", f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash([_record(p) for p in part]), content,
+                zengin.account_hash([_record(p, p.account_holder_kana) for p in part]), content,
             )
         )  # fmt: skip
     return batches
@@ -107,46 +113,40 @@ def _transfer_date(c: Campaign, day: date) -> date:
     return business_days.transfer_date(day, c.programme.bank.lead_business_days)
 
 
-def _record(payment: Payment) -> zengin.Payment:
+def _record(payment: Any, payee: str) -> zengin.Payment:
+    """A payment, or its ledger row, as the bank's record."""
     return zengin.Payment(
         bank_code=payment.bank_code, branch_code=payment.branch_code, account_type=payment.account_type,
-        account_number=payment.account_number, payee_kana=zengin.bank_name_kana(payment.account_holder_kana).value,
+        account_number=payment.account_number, payee_kana=zengin.bank_name_kana(payee).value,
         amount_yen=payment.amount_yen, customer_code_1=payment.payment_key,
     )  # fmt: skip
 
 
 def profile(c: Campaign) -> zengin.Profile:
     """The bank's way with the standard's records."""
-    return zengin.Profile(line_break=c.programme.bank.line_break, max_records=c.programme.bank.max_records)
+    return zengin.Profile(
+        line_break=c.programme.bank.line_break, max_records=c.programme.bank.max_records
+    )
 
 
 def _build_one(c: Campaign, connection: sa.Connection, batch_id: str, day: date) -> str:
     """The file of one declared batch, compared with its declaration after reading it back."""
-    declared = connection.execute(
-        sa.select(tables.batch).filter_by(programme=c.programme.id, batch_id=batch_id)
-    ).mappings().one()  # fmt: skip
-    rows = connection.execute(
-        sa.select(tables.payment).filter_by(programme=c.programme.id, batch_id=batch_id).order_by(tables.payment.c.payment_key)
-    ).mappings().all()  # fmt: skip
-    records = [
-        zengin.Payment(
-            bank_code=r["bank_code"], branch_code=r["branch_code"], account_type=r["account_type"],
-            account_number=r["account_number"], payee_kana=zengin.bank_name_kana(r["payee_kana"]).value,
-            amount_yen=r["amount_yen"], customer_code_1=r["payment_key"],
-        )
-        for r in rows
-    ]  # fmt: skip
+    key = {"programme": c.programme.id, "batch_id": batch_id}
+    declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
+    p, i = tables.payment, tables.payment_item
+    rows = connection.execute(sa.select(p).filter_by(**key).order_by(p.c.payment_key)).all()
+    records = [_record(row, row.payee_kana) for row in rows]
     payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
     again = zengin.read(payload, profile(c))
     found = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
     if found != (declared["payments"], declared["sum_yen"], declared["account_hash"]):
-        raise KyufuError(f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。")
-    i = tables.payment_item
+        raise KyufuError(
+            f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。"
+        )
+    items = (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id)
     people = connection.execute(
-        sa.select(i.c.person_id)
-        .join(tables.payment, (tables.payment.c.programme == i.c.programme) & (tables.payment.c.payment_id == i.c.payment_id))
-        .where(i.c.programme == c.programme.id, tables.payment.c.batch_id == batch_id)
-    ).scalars()  # fmt: skip
+        sa.select(i.c.person_id).join(p, items).filter(p.c.batch_id == batch_id)
+    ).scalars()
     made = make_release(
         c.programme, c.guard(day), "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
         people=frozenset(people), records=declared["payments"], sum_yen=declared["sum_yen"], day=day,
@@ -174,7 +174,9 @@ def _drafted(c: Campaign, day: date) -> dict[str, Any]:
 
 def _state(c: Campaign, batch_id: str) -> str:
     with c.ledger.read() as connection:
-        query = sa.select(tables.batch.c.state).filter_by(programme=c.programme.id, batch_id=batch_id)
+        query = sa.select(tables.batch.c.state).filter_by(
+            programme=c.programme.id, batch_id=batch_id
+        )
         return str(connection.execute(query).scalar_one())
 
 

@@ -13,6 +13,7 @@ from pipelines.intake.staging import sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record
+from pipelines.matching.persons import Person
 from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
 
@@ -23,15 +24,19 @@ def receive_register(c: Campaign, day: date) -> dict[str, Any]:
     if files is None:
         if c.snapshot_people.num_rows == 0:
             name = f"register_{day:%Y%m%d}.csv"
-            raise InputMissing(f"{c.inbox / day.isoformat() / name} がありません。基準日の抽出を受け取ってから実行してください。")
+            raise InputMissing(
+                f"{c.inbox / day.isoformat() / name} がありません。基準日の抽出を受け取ってから実行してください。"
+            )
         return {"dataset": "register", "received": False}
-    (name, data), = files.items()
+    ((name, data),) = files.items()
     sheet_path = c.inbox / day.isoformat() / name.replace(".csv", ".control.csv")
     if not sheet_path.is_file():
         raise InputMissing(f"{sheet_path} がありません。抽出には管理票が必要です。")
     sheet = inbox.read_sheet(sheet_path.read_bytes(), sheet_path.name)
     if sheet.get("SHA256") != sha256(data):
-        raise InputRefused(f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。")
+        raise InputRefused(
+            f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
+        )
     result = inbox.stage_and_enter(c, "register", day, files)
     manifest = c.staging.manifest("register", day)
     assert manifest is not None  # noqa: S101 - just written
@@ -53,18 +58,24 @@ def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         s = tables.snapshot
-        frozen = connection.execute(sa.select(s).filter_by(programme=c.programme.id)).mappings().one_or_none()
+        frozen = (
+            connection.execute(sa.select(s).filter_by(programme=c.programme.id))
+            .mappings()
+            .one_or_none()
+        )
         if manifest is None or frozen is not None:
             return {"frozen": False}
         if manifest.quarantined or manifest.duplicates:
             raise InputRefused(
-                f"register {day}: 保留{manifest.quarantined}行、重複{manifest.duplicates}行があるため基準日台帳を確定できません。"
-                "抽出担当に直してもらってください。"
+                f"register {day}: 保留{manifest.quarantined}行、重複{manifest.duplicates}行があるため、"
+                "基準日台帳を確定できません。抽出担当に直してもらってください。"
             )
         rows = c.staging.read("register", day)
         eligible = [
-            people.Person(f"R{resident}", resident, household)
-            for resident, household in zip(*(rows.column(n).to_pylist() for n in ("resident_id", "household_id")), strict=True)
+            Person(f"R{resident}", resident, household)
+            for resident, household in zip(
+                *(rows.column(n).to_pylist() for n in ("resident_id", "household_id")), strict=True
+            )
         ]
         (source_hash,) = manifest.sources.values()
         households = len(set(rows.column("household_id").to_pylist()))
@@ -144,4 +155,6 @@ def _is(rows: pa.Table, *reasons: str) -> pa.ChunkedArray:
 
 
 def _before_base_date(c: Campaign, rows: pa.Table) -> pa.ChunkedArray:
-    return pc.less(date_key(rows.column("changed_on")), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}"))
+    return pc.less(
+        date_key(rows.column("changed_on")), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
+    )

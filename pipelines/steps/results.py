@@ -19,14 +19,24 @@ from pipelines.steps import inbox, outbox
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.payments import profile
 
-_NOTICE = ("household_id", "head_name_kanji", "postal_code", "address", "address_supplement", "decided_yen", "transfer_date")
+_NOTICE = (
+    "household_id",
+    "head_name_kanji",
+    "postal_code",
+    "address",
+    "address_supplement",
+    "decided_yen",
+    "transfer_date",
+)
 
 
 def settle(c: Campaign, day: date) -> dict[str, Any]:
     """Take in the bank's result for every batch that was delivered and has none yet."""
     with c.ledger.read() as connection:
         b = tables.batch
-        query = sa.select(b.c.batch_id, b.c.file_name).where(b.c.programme == c.programme.id, b.c.state == Batch.DELIVERED)
+        query = sa.select(b.c.batch_id, b.c.file_name).where(
+            b.c.programme == c.programme.id, b.c.state == Batch.DELIVERED
+        )
         waiting = connection.execute(query.order_by(b.c.file_name)).all()
     totals: Counter[str] = Counter()
     for batch_id, file_name in waiting:
@@ -37,10 +47,14 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
 def _settle_one(c: Campaign, batch_id: str, file_name: str, day: date) -> dict[str, int]:
     name = f"result_{file_name}"
     with c.sessions("bank") as sftp:
-        inbox.wait_until(c, lambda: name in receiving.list_published(sftp, "outbox"), f"{file_name}の振込結果")
+        inbox.wait_until(
+            c, lambda: name in receiving.list_published(sftp, "outbox"), f"{file_name}の振込結果"
+        )
         received = receiving.receive(sftp, "outbox", name, c.ward, c.certificate("bank"), day)
     bank = c.programme.bank
-    returned = zengin.ReturnProfile(sent=profile(c), position=bank.result_code_column, codes=bank.result_codes)
+    returned = zengin.ReturnProfile(
+        sent=profile(c), position=bank.result_code_column, codes=bank.result_codes
+    )
     results = zengin.read_results(received.payload, returned)
     outcomes = {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}
     with c.ledger.write() as connection:
@@ -59,7 +73,10 @@ def send_notices(c: Campaign, day: date) -> dict[str, Any]:
         if rows.num_rows == 0:
             return {"names": [], "refused": None}
         guard = c.guard(day)
-        withheld = pc.is_in(rows.column("person_id"), value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()))
+        withheld = pc.is_in(
+            rows.column("person_id"),
+            value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
+        )
         by_contractor = pc.and_(pc.equal(rows.column("channel"), "postal"), pc.invert(withheld))
         made = []
         refused = None
@@ -82,16 +99,22 @@ def send_notices(c: Campaign, day: date) -> dict[str, Any]:
     return {"files": files}
 
 
-def _notices(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, disclosure: str, day: date) -> str | None:
+def _notices(
+    c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, disclosure: str, day: date
+) -> str | None:
     """One notice a payment; addressed to the household's head, or for a protected person to that person."""
     if rows.num_rows == 0:
         return None
     people = frozenset(rows.column("person_id").to_pylist())
-    notices = rows.group_by([n for n in rows.column_names if n not in ("person_id", "amount_yen", "channel")]).aggregate(
-        [("amount_yen", "sum")]
-    )
+    notices = rows.group_by(
+        [n for n in rows.column_names if n not in ("person_id", "amount_yen", "channel")]
+    ).aggregate([("amount_yen", "sum")])
     notices = notices.rename_columns({"amount_yen_sum": "decided_yen"}).sort_by("payment_key")
-    columns = _NOTICE if disclosure == "notices" else tuple(n for n in _NOTICE if n not in ("decided_yen", "transfer_date"))
+    columns = (
+        _NOTICE
+        if disclosure == "notices"
+        else tuple(n for n in _NOTICE if n not in ("decided_yen", "transfer_date"))
+    )
     table = notices.select(list(columns))
     prefix = "notices" if disclosure == "notices" else "inhouse_notices"
     made = make_release(
@@ -103,7 +126,13 @@ def _notices(c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table,
 
 
 _DECIDED = pa.schema(
-    [("person_id", pa.string()), ("payment_key", pa.string()), ("channel", pa.string()), ("transfer_date", pa.string()), ("amount_yen", pa.int64())]
+    [
+        ("person_id", pa.string()),
+        ("payment_key", pa.string()),
+        ("channel", pa.string()),
+        ("transfer_date", pa.string()),
+        ("amount_yen", pa.int64()),
+    ]
 )
 
 
@@ -111,18 +140,28 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
     """The day's people in payment, with their household's address and the payment they belong to."""
     b, p, i, t = tables.batch, tables.payment, tables.payment_item, tables.claim
     query = (
-        sa.select(i.c.person_id, p.c.payment_key, t.c.channel, sa.cast(b.c.transfer_date, sa.Text), i.c.amount_yen)
+        sa.select(
+            i.c.person_id,
+            p.c.payment_key,
+            t.c.channel,
+            sa.cast(b.c.transfer_date, sa.Text),
+            i.c.amount_yen,
+        )
         .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
         .join(b, (b.c.programme == p.c.programme) & (b.c.batch_id == p.c.batch_id))
         .join(t, (t.c.programme == p.c.programme) & (t.c.claim_id == p.c.claim_id))
-        .where(b.c.programme == c.programme.id, b.c.business_date == day, b.c.state != Batch.REJECTED)
+        .where(
+            b.c.programme == c.programme.id, b.c.business_date == day, b.c.state != Batch.REJECTED
+        )
         .order_by(i.c.person_id)
     )
     from pipelines.ledger.store import fetch
 
     rows = fetch(connection, query, _DECIDED)
     everybody = c.people()
-    order = pc.index_in(rows.column("person_id"), value_set=everybody.column("person_id").combine_chunks())
+    order = pc.index_in(
+        rows.column("person_id"), value_set=everybody.column("person_id").combine_chunks()
+    )
     details = everybody.take(order)
     for name in _NOTICE[:5]:
         rows = rows.append_column(name, pc.coalesce(details.column(name), pa.scalar("")))

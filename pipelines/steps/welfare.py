@@ -11,20 +11,20 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import InputRefused, PeriodRefused
+from pipelines.files import write_whole
 from pipelines.intake import keys
 from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.approvals import assert_approved
-from pipelines.matching.persons import Addition, Person
 from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, insert_new, move, record
 from pipelines.matching.linkage import link
+from pipelines.matching.persons import Addition, Person
 from pipelines.matching.protections import Effects, ListRow, interpret
 from pipelines.programme import ListSource
 from pipelines.steps import inbox, register
 from pipelines.steps.campaign import Campaign, add_keys
-from pipelines.steps.files import write_whole
 
 _LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
 
@@ -52,10 +52,14 @@ def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
 def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
     path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.zero.csv"
     if not path.is_file():
-        raise InputRefused(f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。")
+        raise InputRefused(
+            f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
+        )
     sheet = inbox.read_sheet(path.read_bytes(), path.name)
     if sheet.get("名簿") != dataset or sheet.get("件数") != "0" or not sheet.get("申告者"):
-        raise InputRefused(f"{path.name}: この名簿の零件の申告ではありません。担当課に確認してください。")
+        raise InputRefused(
+            f"{path.name}: この名簿の零件の申告ではありません。担当課に確認してください。"
+        )
 
 
 def link_people(c: Campaign, day: date) -> dict[str, Any]:
@@ -65,19 +69,31 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
     """
     path = _draft_path(c, day)
     if not path.is_file():
-        write_whole(path, json.dumps(_draft(c, day).as_json(), sort_keys=True, ensure_ascii=False).encode())
+        write_whole(
+            path, json.dumps(_draft(c, day).as_json(), sort_keys=True, ensure_ascii=False).encode()
+        )
     effects, digest = _read_draft(path)
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         people.protect(connection, c.programme.id, effects.protections, day)
-        unlinked = [{"programme": c.programme.id, "evidence": e, "decided": False} for e in effects.unlinked]
+        unlinked = [
+            {"programme": c.programme.id, "evidence": e, "decided": False} for e in effects.unlinked
+        ]
         insert_new(connection, tables.unlinked_row, unlinked)
         counts = {
             "protections": len(effects.protections), "additions": len(effects.additions),
             "elsewhere": len(effects.elsewhere), "braille": len(effects.braille), "unlinked": len(effects.unlinked),
             "candidates": sum(p.certainty == "candidate" for p in effects.protections),
         }  # fmt: skip
-        record(connection, c.programme.id, "people.linked", "system", f"people:{day}", {**counts, "hash": digest}, day)
+        record(
+            connection,
+            c.programme.id,
+            "people.linked",
+            "system",
+            f"people:{day}",
+            {**counts, "hash": digest},
+            day,
+        )
         return {**counts, "subject": f"people:{day}", "hash": digest, "needed": _needed(c, effects)}
 
     return c.ledger.once("people.link", day, work)
@@ -92,13 +108,33 @@ def apply_people(c: Campaign, day: date) -> dict[str, Any]:
         assert_approved(connection, programme, f"people:{day}", digest, _needed(c, effects))
         opened = people.open_additions(connection, programme, effects.additions, amount, day)
         elsewhere = _move_elsewhere(connection, c, effects.elsewhere, day)
-        braille = [{"programme": programme, "person_id": p, "evidence": e} for p, e in effects.braille.items()]
+        braille = [
+            {"programme": programme, "person_id": p, "evidence": e}
+            for p, e in effects.braille.items()
+        ]
         insert_new(connection, tables.braille_holder, braille)
         u = tables.unlinked_row
-        connection.execute(sa.update(u).where(u.c.programme == programme, u.c.evidence.in_(effects.unlinked)).values(decided=True))
+        connection.execute(
+            sa.update(u)
+            .where(u.c.programme == programme, u.c.evidence.in_(effects.unlinked))
+            .values(decided=True)
+        )
         freed, recoveries = people.release_approved_under_protection(connection, programme, day)
-        counts = {"additions": opened, "elsewhere": elsewhere, "freed": freed, "recoveries": recoveries}
-        record(connection, programme, "people.applied", "system", f"people:{day}", {**counts, "hash": digest}, day)
+        counts = {
+            "additions": opened,
+            "elsewhere": elsewhere,
+            "freed": freed,
+            "recoveries": recoveries,
+        }
+        record(
+            connection,
+            programme,
+            "people.applied",
+            "system",
+            f"people:{day}",
+            {**counts, "hash": digest},
+            day,
+        )
         return counts
 
     return c.ledger.once("people.apply", day, work)
@@ -109,9 +145,12 @@ def _needed(c: Campaign, effects: Effects) -> int:
     return c.programme.people.protection_approvals if effects != Effects() else 0
 
 
-def _move_elsewhere(connection: sa.Connection, c: Campaign, elsewhere: dict[str, bool], day: date) -> int:
+def _move_elsewhere(
+    connection: sa.Connection, c: Campaign, elsewhere: dict[str, bool], day: date
+) -> int:
     states = {
-        row["person_id"]: row["state"] for row in people.read_states(connection, c.programme.id).to_pylist()
+        row["person_id"]: row["state"]
+        for row in people.read_states(connection, c.programme.id).to_pylist()
     }
     moves = []
     for person, paid in sorted(elsewhere.items()):
@@ -158,7 +197,8 @@ def _late_registrations(c: Campaign, day: date) -> list[Addition]:
     known = set(c.people().column("resident_id").to_pylist())
     return [
         Addition(
-            Person(f"R{row['resident_id']}", row["resident_id"], row["household_id"]), f"register_changes/{day}:{row['row']}",
+            Person(f"R{row['resident_id']}", row["resident_id"], row["household_id"]),
+            f"register_changes/{day}:{row['row']}",
             row["name_kanji"], row["name_kana"], row["birth_date"], row["relationship"], row["postal_code"],
             row["address"], row["address_supplement"], row["head_name_kanji"],
         )
@@ -195,18 +235,27 @@ def _as_people(c: Campaign, additions: Iterable[Addition]) -> pa.Table:
     return add_keys(pa.Table.from_pylist(rows, items), c.programme.benefit.municipality_code)
 
 
-def _link_rows(source: ListSource, rows: pa.Table, everybody: pa.Table, day: date) -> Iterable[ListRow]:
+def _link_rows(
+    source: ListSource, rows: pa.Table, everybody: pa.Table, day: date
+) -> Iterable[ListRow]:
     """The list's rows, each with what linkage found."""
     if rows.num_rows == 0:
         return
-    evidence = pc.binary_join_element_wise(f"{source.dataset}/{day}", pc.cast(rows.column("row"), pa.string()), ":")
-    outcomes = link(_with_keys(rows.append_column("row_id", evidence), "row_id"), _with_keys(everybody, "person_id"))
+    evidence = pc.binary_join_element_wise(
+        f"{source.dataset}/{day}", pc.cast(rows.column("row"), pa.string()), ":"
+    )
+    outcomes = link(
+        _with_keys(rows.append_column("row_id", evidence), "row_id"),
+        _with_keys(everybody, "person_id"),
+    )
     found = {row["row_id"]: row for row in outcomes.to_pylist()}
     if "discharged_on" in rows.column_names:
         rows = rows.append_column("discharged_key", keys.date_key(rows.column("discharged_on")))
     for row_id, values in zip(evidence.to_pylist(), rows.to_pylist(), strict=True):
         outcome = found[row_id]
-        yield ListRow(row_id, values, outcome["outcome"], outcome["person_id"], outcome["candidates"] or ())
+        yield ListRow(
+            row_id, values, outcome["outcome"], outcome["person_id"], outcome["candidates"] or ()
+        )
 
 
 def _with_keys(rows: pa.Table, id_column: str) -> pa.Table:

@@ -1,7 +1,7 @@
 """People's approvals as tasks: each asks one person, the last enters all answers in the ledger.
 
-A rejection is an answer like any other: nothing is skipped on it, the ledger records it, and the steps after it act on
-what the ledger says.
+A rejection is an answer like any other: nothing is skipped on it, the ledger records it, and the
+steps after it act on what the ledger says.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,8 @@ _LABELS = {
 class LedgerApproval(ApprovalOperator):
     """Ask one person to approve a draft: counts, sum and hash, never a name.
 
-    Asks nobody when the draft needs no further approval: there is nothing to decide, or the ledger has the decision.
+    Asks nobody when the draft needs no further approval: there is nothing to decide, or the ledger
+    has the decision.
     """
 
     template_fields = (*ApprovalOperator.template_fields, "draft")
@@ -82,7 +83,9 @@ def still_needed(draft: dict[str, Any]) -> int:
     from pipelines.ledger import tables
 
     with clear_errors(), open_campaign() as c, c.ledger.read() as connection:
-        query = sa.select(tables.approval).filter_by(programme=c.programme.id, subject=draft["subject"])
+        query = sa.select(tables.approval).filter_by(
+            programme=c.programme.id, subject=draft["subject"]
+        )
         rows = connection.execute(query).mappings().all()
     if any(row["decision"] == "reject" for row in rows):
         return 0
@@ -91,7 +94,7 @@ def still_needed(draft: dict[str, Any]) -> int:
 
 
 def ask(drafted: Any, *, people: int) -> Any:
-    """The tasks that ask ``people`` people about what the task ``drafted`` made; gives the one that records."""
+    """Ask ``people`` people about what the task ``drafted`` made; gives the task that records."""
     asked = [
         LedgerApproval(task_id=f"approve_{n}", draft=drafted, number=n, of=people)
         for n in range(1, people + 1)
@@ -121,11 +124,21 @@ def record(
     with clear_errors(), open_campaign() as c:
         drafter = approvals.drafter(c)
         for answer in given:
-            approvals.decide(c, draft["subject"], answer["hash"], answer["actor"], answer["approve"], drafter, day)
+            approvals.decide(
+                c,
+                draft["subject"],
+                answer["hash"],
+                answer["actor"],
+                answer["approve"],
+                drafter,
+                day,
+            )
         with c.ledger.read() as connection:
             rejected = is_rejected(connection, c.programme.id, draft["subject"])
             if draft["needed"] and not rejected:
-                assert_approved(connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"])
+                assert_approved(
+                    connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"]
+                )
     approved = sum(answer["approve"] for answer in given)
     log.info("%s: 承認%d人、却下%d人", draft["subject"], approved, len(given) - approved)
     return {"approved": approved, "rejected": len(given) - approved}

@@ -1,4 +1,4 @@
-"""The LGWAN link as an Airflow hook: an SFTP connection with its host key pinned, or none at all."""
+"""The LGWAN link as an Airflow hook: an SFTP session with its host key pinned, or none at all."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,21 +15,27 @@ if TYPE_CHECKING:
 _FORBIDDEN = ("no_host_key_check", "ignore_hostkey_verification", "allow_host_key_change")
 
 
-class HostKeyNotPinned(ValueError):
+class ConnectionNotUsable(ValueError):
+    """The Airflow connection lacks something that the link needs."""
+
+
+class HostKeyNotPinned(ConnectionNotUsable):
     """The connection does not pin the relay's host key, or asks not to check it."""
 
 
 class LgwanHook(BaseHook):
     """A party's home on the relay.
 
-    The Airflow connection is one of type ``sftp`` with the SFTP provider's own fields: host, port, login, and in the
-    extras ``key_file`` (the account's ed25519 key) and ``host_key`` (``ssh-ed25519 AAAA…``). Both are required.
+    The Airflow connection is one of type ``sftp`` with the SFTP provider's own fields: host, port,
+    login, and in the extras ``key_file`` (the account's ed25519 key) and ``host_key``
+    (``ssh-ed25519 AAAA…``). Both are required.
 
-    It does not inherit from the provider's ``SFTPHook``, because that cannot be made to pin on every path
-    (sftp 7.0.0, ssh 7.0.1): its ``get_conn`` loads the user's known_hosts, which paramiko looks at *before* the pinned
-    key; it takes a proxy command and a key from ~/.ssh/config, asks the SSH agent and the user's other keys, turns the
-    check off on an extra, and its ``store_file`` writes straight to the final name. So this hook reads the connection
-    and opens the session with `pipelines.link.session`, where one host key and one account key count and nothing else.
+    It does not inherit from the provider's ``SFTPHook``, because that cannot be made to pin on
+    every path (sftp 7.0.0, ssh 7.0.1): its ``get_conn`` loads the user's known_hosts, which
+    paramiko looks at *before* the pinned key; it takes a proxy command and a key from ~/.ssh/config, asks
+    the SSH agent and the user's other keys, turns the check off on an extra, and its ``store_file``
+    writes straight to the final name. So this hook reads the connection and opens the session with
+    `pipelines.link.session`, where one host key and one account key count and nothing else.
     """
 
     conn_name_attr = "lgwan_conn_id"
@@ -58,7 +64,7 @@ class LgwanHook(BaseHook):
 
         Raises:
             HostKeyNotPinned: no ``host_key``, or an extra that turns its check off.
-            ValueError: host, port, login or ``key_file`` is missing.
+            ConnectionNotUsable: host, port, login or ``key_file`` is missing.
         """
         from pipelines.link.session import Endpoint
 
@@ -67,7 +73,10 @@ class LgwanHook(BaseHook):
         self._assert_pinned(extras)
         parts = _required(connection, extras)
         if missing := [name for name, value in parts.items() if not value]:
-            raise ValueError(f"接続{self.lgwan_conn_id}: {', '.join(missing)}がありません。接続の設定を確認してください。")
+            raise ConnectionNotUsable(
+                f"接続{self.lgwan_conn_id}: {', '.join(missing)}がありません。"
+                "Airflowの接続の設定を確認してください。"
+            )
         return Endpoint(
             host=str(parts["host"]),
             port=int(parts["port"]),
@@ -80,11 +89,13 @@ class LgwanHook(BaseHook):
         asked = [name for name in _FORBIDDEN if str(extras.get(name, "false")).lower() != "false"]
         if asked:
             raise HostKeyNotPinned(
-                f"接続{self.lgwan_conn_id}: {', '.join(asked)}は使えません。ホスト鍵の確認は省けません。"
+                f"接続{self.lgwan_conn_id}: {', '.join(asked)}は使えません。"
+                "ホスト鍵の確認は省けません。"
             )
         if len(str(extras.get("host_key", "")).split()) != 2:
             raise HostKeyNotPinned(
-                f"接続{self.lgwan_conn_id}: host_key(「種類 鍵」)がありません。中継者に電話で確かめた鍵を登録してください。"
+                f"接続{self.lgwan_conn_id}: host_key(「種類 鍵」)がありません。"
+                "中継者に電話で確かめた鍵を登録してください。"
             )
 
 

@@ -1,6 +1,7 @@
-"""What the DAG files read of the programme file: when it runs, its lists, how many people decide, who they are.
+"""What the DAG files read of the programme file: its period, its lists, who decides.
 
-The programme is read when a DAG file is parsed; a faulty one shows in Airflow as an import error with its message.
+The programme is read when a DAG file is parsed; a faulty one shows in Airflow as an import error
+with its message.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -36,7 +37,7 @@ def channels() -> list[str]:
 
 
 def approvers() -> list[Any] | None:
-    """Who is asked: the demonstration's people; in production everybody whom Airflow's auth manager lets answer."""
+    """Who is asked: the demonstration's people; in production whomever the auth manager lets."""
     people = programme().demonstration
     return [{"id": name, "name": name} for name in people.approvers] if people else None
 

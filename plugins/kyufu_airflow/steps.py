@@ -1,6 +1,7 @@
 """A step of the campaign as an Airflow task: one call into `pipelines.steps`, counts out.
 
-What a task needs it takes from its environment (`pipelines.programme`) and its run's partition key, the business date.
+What a task needs it takes from its environment (`pipelines.programme`) and from its run's partition
+key, the business date.
 """
 
 import importlib
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from kyufu_airflow.lgwan import HostKeyNotPinned, LgwanHook
+from kyufu_airflow.lgwan import ConnectionNotUsable, LgwanHook
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -34,7 +35,9 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
     room, function = name.split(".")
 
     @task(task_id=function, **(LINK_RETRIES if over_link else {}), **options)
-    def run(part: str | None = None, partition_key: str | None = None, dag_run: Any = None) -> dict[str, Any]:
+    def run(
+        part: str | None = None, partition_key: str | None = None, dag_run: Any = None
+    ) -> dict[str, Any]:
         day = business_date(partition_key, dag_run)
         with clear_errors(), open_campaign() as campaign:
             call = getattr(importlib.import_module(f"pipelines.steps.{room}"), function)
@@ -60,7 +63,9 @@ def business_date(partition_key: str | None, dag_run: Any) -> date:
     try:
         return date.fromisoformat(key)
     except ValueError:
-        raise AirflowFailException(f"パーティションキー「{key}」は日付(YYYY-MM-DD)ではありません。") from None
+        raise AirflowFailException(
+            f"パーティションキー「{key}」は日付(YYYY-MM-DD)ではありません。"
+        ) from None
 
 
 @contextmanager
@@ -82,7 +87,7 @@ def _session(party: str) -> "AbstractContextManager[SFTPClient]":
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn an expected error into its message alone: no traceback, and no retry unless the link was down."""
+    """Turn an expected error into its message alone; no retry unless the link was down."""
     from pipelines.errors import KyufuError
     from pipelines.link.errors import LinkUnreachable
     from pipelines.programme import ProgrammeError
@@ -91,5 +96,5 @@ def clear_errors() -> Iterator[None]:
         yield
     except LinkUnreachable as error:
         raise AirflowException(str(error)) from None
-    except (KyufuError, ProgrammeError, HostKeyNotPinned) as error:
+    except (KyufuError, ProgrammeError, ConnectionNotUsable) as error:
         raise AirflowFailException(str(error)) from None

@@ -1,4 +1,4 @@
--- What each touched person becomes: held beats claimed beats paid; of several claims with one account, the first counts.
+-- What each touched person becomes: held beats claimed beats paid; of several claims on one account the first counts.
 with
 
 counting as (

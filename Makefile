@@ -1,0 +1,57 @@
+# Kyufu (給付). `make help` says what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RESIDENTS ?= 350000
+SEED ?= 1
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run serve test check format bench synth lock clean
+
+help: ## show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## install everything into .venv (the other targets call it when needed)
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}. Say which: make setup PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
+
+run: setup ## run the sample campaign through real Airflow, start to end, and sum it up
+	$(BIN)/python -m pipelines.rehearsal run
+
+serve: setup ## start Airflow and the link, print the address and the logins, stay up
+	$(BIN)/python -m pipelines.rehearsal serve
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest
+
+check: setup ## what CI runs: format, lint, types, SQL lint, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint sql --disable-progress-bar
+	$(MAKE) --no-print-directory test
+
+format: setup ## write the code in its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## time and memory of a whole ward (RESIDENTS, SEED)
+	$(BIN)/python -m tests.bench.campaign --residents $(RESIDENTS) --seed $(SEED)
+
+synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)
+	$(BIN)/kyufu synth --residents $(RESIDENTS) --seed $(SEED) --out var/ward
+
+lock: ## compile requirements.in into requirements.txt with hashes (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
+
+clean: ## remove everything generated, the virtual environment included
+	rm -rf var $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,167 @@
+"""`make run`, on real Airflow and the real link: the first days of the sample, then the same again."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines.rehearsal.errors import AlreadyRunning
+from pipelines.rehearsal.place import take_place
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "data" / "samples" / "ward"
+DAYS = ("2020-05-18", "2020-05-20")  # forms go out; the first online claims are paid
+SECONDS = 400
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home of its own for one rehearsal after another."""
+
+    folder: Path
+
+    def environment(self):
+        inputs = {"KYUFU_HOME": self.folder / "run", "KYUFU_INPUTS": self.folder / "inputs"}
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("KYUFU")}
+        return {**plain, **{name: str(path) for name, path in inputs.items()}}
+
+    def command(self, name):
+        module = [sys.executable, "-m", "pipelines.rehearsal", name]
+        return [*module, "--airflow-home", str(self.folder / "airflow")]
+
+    def run(self):
+        return subprocess.run(
+            self.command("run"),
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def summary(self):
+        return json.loads((self.folder / "run" / "summary.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What two runs in the same place said and left."""
+
+    place: Place
+    first: subprocess.CompletedProcess
+    first_summary: dict
+    second: subprocess.CompletedProcess
+    second_summary: dict
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory):
+    place = Place(tmp_path_factory.mktemp("rehearsal"))
+    for source in SAMPLE.rglob("*"):
+        day = next((part for part in source.parts if part.startswith("2020-")), None)
+        if source.is_file() and (day is None or day in DAYS):
+            target = place.folder / "inputs" / source.relative_to(SAMPLE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    first = place.run()
+    assert first.returncode == 0, first.stdout + first.stderr
+    first_summary = place.summary()
+    second = place.run()
+    assert second.returncode == 0, second.stdout + second.stderr
+    return Rehearsed(place, first, first_summary, second, place.summary())
+
+
+def test_everybody_is_accounted_for(rehearsed):
+    summary = rehearsed.first_summary
+    assert summary["balanced"]
+    assert summary["faults"] == []
+    assert sum(summary["entitlements"].values()) > 3000
+
+
+def test_people_are_paid_and_files_acknowledged(rehearsed):
+    summary = rehearsed.first_summary
+    assert summary["payments"]["people"] > 0
+    assert summary["payments"]["sum_yen"] == summary["payments"]["people"] * 100_000
+    outside = [file for file in summary["files"] if file["recipient"] != "ward"]
+    assert {file["recipient"] for file in outside} >= {"bank", "contractor"}
+    assert all(file["acknowledged"] for file in outside)
+
+
+def test_the_demonstration_says_that_it_approves_by_itself(rehearsed):
+    out = rehearsed.first.stdout
+    assert "実演です" in out
+    assert "実演用の職員 approver1 が payments (1人目) を承認しました(自動応答)" in out
+    assert "実演用の職員 approver2 が payments (2人目) を承認しました(自動応答)" in out
+
+
+def test_a_second_run_pays_nobody_and_says_so(rehearsed):
+    assert "今回の新規支払: 0人" in rehearsed.second.stdout
+    assert "今回の新規支払: 0人" not in rehearsed.first.stdout
+    same = ("entitlements", "holds", "payments", "files", "intake", "balanced")
+    first, second = rehearsed.first_summary, rehearsed.second_summary
+    assert {name: first[name] for name in same} == {name: second[name] for name in same}
+
+
+def test_a_second_run_asks_nobody_again(rehearsed):
+    assert "自動応答" in rehearsed.first.stdout
+    assert "を承認しました" not in rehearsed.second.stdout
+
+
+def test_secrets_are_the_owners_alone(rehearsed):
+    for name in ("secrets.json", "passwords.json", "environment"):
+        assert (rehearsed.place.folder / "airflow" / name).stat().st_mode & 0o077 == 0
+
+
+def test_no_name_of_a_person_is_in_airflows_logs_and_database(rehearsed):
+    register = next((SAMPLE / "ward").glob("*/register_*.csv"), None)
+    rows = register.read_bytes().decode("cp932").splitlines()[1:200]
+    names = {row.split(",")[3].strip('"').encode() for row in rows}
+    names = {name for name in names if len(name) >= 9}
+    assert names
+    airflow = rehearsed.place.folder / "airflow"
+    for path in (*airflow.rglob("*.log"), airflow / "airflow.db"):
+        content = path.read_bytes()
+        assert not [name for name in names if name in content], path
+
+
+def test_a_second_airflow_on_the_same_folder_is_refused(tmp_path):
+    with take_place(tmp_path), pytest.raises(AlreadyRunning, match=str(os.getpid())):
+        take_place(tmp_path)
+
+
+def test_what_was_started_dies_with_a_killed_parent(rehearsed):
+    log = rehearsed.place.folder / "serve.log"
+    with log.open("wb") as output:
+        command = rehearsed.place.command("serve")
+        served = subprocess.Popen(
+            command, cwd=ROOT, env=rehearsed.place.environment(), stdout=output, stderr=output
+        )
+    wait_for(lambda: "止めるには" in log.read_text(encoding="utf-8"), 120)
+    with pytest.raises(AlreadyRunning):
+        take_place(rehearsed.place.folder / "airflow")
+    served.send_signal(signal.SIGKILL)
+    served.wait()
+
+    def is_free():
+        try:
+            take_place(rehearsed.place.folder / "airflow").close()
+        except AlreadyRunning:
+            return False
+        return True
+
+    wait_for(is_free, 60)
+
+
+def wait_for(condition, seconds):
+    last_moment = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < last_moment
+        time.sleep(0.2)
