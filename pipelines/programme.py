@@ -238,10 +238,19 @@ class Programme(Part):
                 raise ValueError(
                     f"disclosure {disclosure.id!r} names the unknown party {disclosure.recipient!r}"
                 )
-        for items in (self.sources, self.list_sources):
-            names = [item.dataset for item in items]
-            if len(names) != len(set(names)):
-                raise ValueError("a dataset is named twice")
+        for source in self.sources:
+            if source.medium == "lgwan" and source.party not in known:
+                raise ValueError(
+                    f"source {source.dataset!r} names the unknown party {source.party!r}"
+                )
+        datasets = [source.dataset for source in (*self.sources, *self.list_sources)]
+        for what, names in (
+            ("dataset", datasets),
+            ("party", [party.id for party in self.parties]),
+            ("disclosure", [disclosure.id for disclosure in self.disclosures]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} named twice: {twice}")
         if self.benefit.mode == "production" and self.demonstration is not None:
             raise ValueError("a production programme has no [demonstration] section")
         return self

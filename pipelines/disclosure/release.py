@@ -1,6 +1,6 @@
 """The release: bytes that passed their disclosure's check. Only the gate makes one; only a release may leave."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import date
 
 from pipelines.disclosure.guard import (
@@ -29,11 +29,11 @@ class Release:
     records: int
     sum_yen: int | None
     business_date: date
-    permit: object = field(repr=False, default=None)
+    permit: InitVar[object] = None  # not kept, so that a changed copy needs one of its own
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, permit: object) -> None:
         """Only the gate has the permit."""
-        if self.permit is not _PERMIT:
+        if permit is not _PERMIT:
             raise DisclosureRefused("提供の審査を通っていないデータは送れません。")
 
     @property

@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import InputRefused, PeriodRefused
+from pipelines.errors import InputMissing, InputRefused, PeriodRefused
 from pipelines.intake import checks, keys, readers
 from pipelines.intake.layouts import Layout, load_layout
 from pipelines.intake.staging import Manifest, Staging, sha256
@@ -63,16 +63,19 @@ def stage(
 
     Raises:
         PeriodRefused: outside the collection period.
+        InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
     """
     source = programme.source(dataset)
     assert_may_enter(source, day)
+    if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
+        raise InputMissing(f"{dataset} {day}: {'、'.join(missing)} がありません。")
     layout = load_layout(source.layout)
     tables: dict[str, pa.Table] = {}
     problems: list[pa.Table] = []
     rows_in = quarantined = duplicates = 0
     for table in DATASETS[dataset]:
-        _assert_in_basis(source, table)
+        _assert_in_basis(source, layout, table)
         file, text = _read(layout, table, dataset, day, files)
         rows = _map_codes(_to_ours(text.rows, layout, table), layout)
         broken = pa.concat_tables(
@@ -98,10 +101,10 @@ def stage(
     return staging.write(manifest, {**tables, "problems": found}, files)
 
 
-def _assert_in_basis(source: Source | ListSource, table: Table) -> None:
-    """Purpose limitation: the dataset's columns are exactly what its basis names."""
+def _assert_in_basis(source: Source | ListSource, layout: Layout, table: Table) -> None:
+    """Purpose limitation: the basis names every column of the dataset and of the file."""
     allowed = source.member_columns if table.name == "members" else source.columns
-    outside = sorted(set(table.columns) - set(allowed))
+    outside = sorted({*table.columns, *layout.tables[table.name].columns.values()} - set(allowed))
     if outside:
         raise InputRefused(
             f"{source.dataset}: 根拠({source.basis})にない列があります: {'、'.join(outside)}。受け取りません。"

@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.ledger.engine import hide_values
+
 
 def load(
     connection: sa.Connection,
@@ -18,16 +20,28 @@ def load(
     SQLite takes them as one prepared statement, PostgreSQL as one COPY.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: on SQLite, a constraint is broken (PostgreSQL: psycopg's own error).
+        sqlalchemy.exc.IntegrityError: a constraint is broken.
     """
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
-        cursor = connection.connection.cursor()
-        with cursor.copy(f"copy {table.name} ({names}) from stdin") as copy:
-            for row in rows:
-                copy.write_row(row)
+        _copy(connection, f"copy {table.name} ({names}) from stdin", rows)
         return
     marks = ", ".join("?" * len(columns))
     values = [tuple(v.isoformat() if isinstance(v, date) else v for v in row) for row in rows]
     if values:
         connection.exec_driver_sql(f"insert into {table.name} ({names}) values ({marks})", values)  # noqa: S608
+
+
+def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """PostgreSQL's COPY, with SQLAlchemy's errors."""
+    import psycopg
+
+    try:
+        with connection.connection.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        hide_values(error)
+        broken = isinstance(error, psycopg.IntegrityError)
+        kind = sa.exc.IntegrityError if broken else sa.exc.DBAPIError
+        raise kind(statement, None, error, hide_parameters=True) from None

@@ -32,6 +32,7 @@ def open_engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "begin", _begin_immediate)
         return engine
     engine = sa.create_engine(location.set(drivername="postgresql+psycopg"), hide_parameters=True)
+    sa.event.listen(engine, "handle_error", _hide_values_in_context)
     try:
         engine.connect().close()
     except sa.exc.OperationalError as error:
@@ -63,6 +64,23 @@ def migration_lock(engine: sa.Engine) -> Iterator[sa.Connection]:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("select pg_advisory_xact_lock(471250427)"))
         yield connection
+
+
+def hide_values(error: BaseException) -> None:
+    """Take the row out of a PostgreSQL error, which shows it in its detail, its context or (class 22) its message."""
+    diagnosis = getattr(error, "diag", None)
+    if diagnosis is not None and diagnosis.sqlstate is not None:
+        shows_value = diagnosis.sqlstate.startswith("22")
+        what = "" if shows_value else f": {diagnosis.message_primary}"
+        error.args = (f"SQLSTATE {diagnosis.sqlstate}{what}",)
+
+
+def _hide_values_in_context(context: sa.engine.ExceptionContext) -> None:
+    hide_values(context.original_exception)
+    shown = context.sqlalchemy_exception
+    if shown is not None:
+        name = type(context.original_exception).__qualname__
+        shown.args = (f"({name}) {context.original_exception}",)
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

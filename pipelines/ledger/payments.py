@@ -85,36 +85,38 @@ def payable(connection: sa.Connection, programme: str) -> list[Payment]:
         .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
         .outerjoin(last, last.c.person_id == e.c.person_id)
         .where(e.c.programme == programme, e.c.state == Entitlement.APPROVED)
-        .order_by(c.c.claim_id, sa.func.coalesce(last.c.follows, ""), e.c.person_id)
     )  # fmt: skip
     start = connection.execute(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
-    groups = groupby(
-        connection.execute(query).all(), key=lambda row: (row.claim_id, row.follows or "")
+    rows = sorted(
+        connection.execute(query).all(), key=lambda r: (r.claim_id, r.follows or "", r.person_id)
     )
+    groups = groupby(rows, key=lambda r: (r.claim_id, r.follows or ""))
     return [
-        _payment(programme, start + n, list(rows)) for n, (_, rows) in enumerate(groups, start=1)
+        _payment(programme, start + n, list(same)) for n, (_, same) in enumerate(groups, start=1)
     ]
 
 
 def _payment(programme: str, number: int, rows: Sequence[Any]) -> Payment:
+    """The key is in the id: a payment of a rejected batch stays, and its people's next one is another."""
     first = rows[0]
+    key = f"{number:010d}"
     attempt = 1 + max((row.attempt or 0) for row in rows)
     people = {row.person_id: row.amount_yen for row in rows}
-    name = "|".join([programme, first.claim_id, str(attempt), *sorted(people)])
+    name = "|".join([programme, key, first.claim_id, str(attempt), *sorted(people)])
     return Payment(
-        "P" + hashlib.sha256(name.encode()).hexdigest()[:16], f"{number:010d}", first.claim_id, attempt, first.follows,
+        "P" + hashlib.sha256(name.encode()).hexdigest()[:16], key, first.claim_id, attempt, first.follows,
         people, first.bank_code, first.branch_code, first.account_type, first.account_number, first.account_holder_kana,
     )  # fmt: skip
 
 
 def content_hash(payments: Iterable[Payment]) -> str:
-    """What makes a set of payments the same set, under whatever name, date or run: accounts, amounts and people."""
+    """What makes a set of payments the same set, under whatever id, name, date or run: attempts, accounts, people, yen."""
     digest = hashlib.sha256()
-    for payment in sorted(payments, key=lambda p: p.payment_id):
+    for payment in sorted(payments, key=lambda p: (p.claim_id, p.attempt, sorted(p.people))):
         parts = (
-            payment.payment_id, payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
+            payment.claim_id, str(payment.attempt), payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
             *(f"{person}={yen}" for person, yen in sorted(payment.people.items())),
         )  # fmt: skip
         for part in parts:

@@ -7,19 +7,15 @@ import time
 from pathlib import Path
 from types import FrameType
 
-import sqlalchemy as sa
-
 from pipelines.campaign import campaign_days
 from pipelines.errors import KyufuError
-from pipelines.evidence.summary import render, summarise, write
-from pipelines.ledger import tables
+from pipelines.evidence.summary import paid_people, render, summarise, write
 from pipelines.programme import ROOT, ProgrammeError
 from pipelines.rehearsal.api import Api
 from pipelines.rehearsal.approving import Approvers
 from pipelines.rehearsal.days import DAGS, Days
 from pipelines.rehearsal.screen import Screen
 from pipelines.rehearsal.start import Running, everything
-from pipelines.steps.campaign import Campaign
 
 SERVE_PORT = 8080
 
@@ -28,9 +24,9 @@ def run(airflow_home: Path) -> int:
     """Play every day of the inputs; 0 if every run succeeded and everybody is accounted for."""
     with Screen() as screen:
         with everything(airflow_home, screen) as running:
-            before = _people_paid(running.campaign)
+            before = paid_people(running.campaign)
             _play(running, screen)
-            paid = _people_paid(running.campaign) - before
+            paid = paid_people(running.campaign) - before
             summary = summarise(running.campaign, screen.seconds)
             write(running.campaign, summary)
         screen.show(render(summary))
@@ -85,13 +81,6 @@ def _play(running: Running, screen: Screen) -> None:
             player.play(day, attempt)
     finally:
         approvers.stop()
-
-
-def _people_paid(c: Campaign) -> int:
-    """How many people's payments have ever been handed to the bank."""
-    with c.ledger.read() as connection:
-        query = sa.select(sa.func.count()).select_from(tables.payment_item)
-        return int(connection.execute(query.filter_by(programme=c.programme.id)).scalar_one())
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -34,7 +34,7 @@ in_household as (
 without_number as (
     select *
     from current_claim
-    where current_claim.household_id is null and current_claim.applicant_resident_id is null
+    where household_id is null and applicant_resident_id is null
 ),
 
 by_name as (

@@ -51,10 +51,8 @@ fact as (
     inner join applicant on current_claim.claim_id = applicant.claim_id
     left join household on applicant.household_id = household.household_id
     left join proxy_member on current_claim.claim_id = proxy_member.claim_id
-    left join (select distinct claim_id from shared_account) as shared_account
-        on current_claim.claim_id = shared_account.claim_id
-    left join (select distinct claim_id from shared_certificate) as shared_certificate
-        on current_claim.claim_id = shared_certificate.claim_id
+    left join shared_account on current_claim.claim_id = shared_account.claim_id
+    left join shared_certificate on current_claim.claim_id = shared_certificate.claim_id
 )
 
 select claim_id, 'HEAD_NOT_FOUND' as code from fact where person_id is null
