@@ -232,6 +232,15 @@ class Programme(Part):
 
     @model_validator(mode="after")
     def _references(self) -> "Programme":
+        datasets = [source.dataset for source in self.sources]
+        datasets += [source.dataset for source in self.list_sources]
+        for what, names in (
+            ("dataset", datasets),
+            ("party", [party.id for party in self.parties]),
+            ("disclosure", [disclosure.id for disclosure in self.disclosures]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} named twice: {twice}")
         known = {party.id for party in self.parties}
         for disclosure in self.disclosures:
             if disclosure.medium == "lgwan" and disclosure.recipient not in known:
@@ -243,14 +252,6 @@ class Programme(Part):
                 raise ValueError(
                     f"source {source.dataset!r} names the unknown party {source.party!r}"
                 )
-        datasets = [source.dataset for source in (*self.sources, *self.list_sources)]
-        for what, names in (
-            ("dataset", datasets),
-            ("party", [party.id for party in self.parties]),
-            ("disclosure", [disclosure.id for disclosure in self.disclosures]),
-        ):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"{what} named twice: {twice}")
         if self.benefit.mode == "production" and self.demonstration is not None:
             raise ValueError("a production programme has no [demonstration] section")
         return self

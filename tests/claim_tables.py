@@ -3,7 +3,7 @@
 A case file (`tests/sql/claims/*.txt`) holds cases. A case begins with `# title` and has blocks: `people` (who exists and
 how they stand), `earlier` (claims of earlier days), `newcomers` (born or moved in after the base date), `claims` (of
 today), `then people` (whoever is decided today, nobody else) and `then claims` (what became of each). Names, kana, birth
-dates and addresses come from `tests/sql/claims/town.txt`; a person's name is written there with a space.
+dates and addresses come from `tests/sql/claims/town.txt`.
 
 Cells of `claims`:
 
@@ -66,7 +66,7 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     def close() -> None:
         if block:
             name, *lines = block
-            assert name in ROWS, f"{path.name}: unknown block {name!r}"
+            assert name in ROWS, f"{path.name}: {name!r} is no block"
             tables[name] = read_table(lines)
             block.clear()
 
@@ -74,21 +74,22 @@ def read_cases(path: Path) -> tuple[Case, ...]:
         if line.startswith("# "):
             close()
             tables = {}
-            cases.append(Case(line[2:], f"{path.name}:{number}", tables))
-        elif line.strip():
-            block.append(line.strip())
-        else:
+            cases.append(Case(line[2:], f"{path.stem}:{number}", tables))
+        elif line in ROWS:
             close()
+            block.append(line)
+        elif line.strip():
+            block.append(line)
     close()
     return tuple(cases)
 
 
 @cache
 def town() -> dict[str, Row]:
-    """Everybody who may appear, by name without the space."""
+    """Everybody who may appear, by the word that the cases use."""
     lines = (FOLDER / "town.txt").read_text(encoding="utf-8").splitlines()
     rows = read_table(line for line in lines if line.strip() and not line.startswith("#"))
-    return {row["name"].replace("　", ""): row for row in rows}
+    return {row["person"]: row for row in rows}
 
 
 def people_relation(case: Case) -> pa.Table:

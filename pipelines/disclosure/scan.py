@@ -8,8 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 import ahocorasick_rs
+import pyarrow as pa
 
 from pipelines.disclosure.guard import DisclosureRefused, Secret
+from pipelines.intake.keys import date_key
 
 _NUMBER = re.compile(r"(?<!\d)\d{10}(?!\d)")
 _DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
@@ -51,13 +53,17 @@ def fold(text: str) -> str:
 def _count_names(records: Iterable[str], secrets: Sequence[Secret]) -> int:
     """Records that hold a protected person's birth date and, with it, one of that person's names."""
     by_birth: dict[str, set[str]] = {}
-    for secret in secrets:
-        by_birth.setdefault(secret.birth_date, set()).update(
-            fold(name) for name in secret.names if name
-        )
+    keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
+    for secret, key in zip(secrets, keys, strict=True):
+        names = {fold(name) for name in secret.names if name}
+        for birth in {fold(secret.birth_date), key} - {None, ""}:
+            by_birth.setdefault(birth, set()).update(names)
+    as_lists_write = [birth for birth in by_birth if not _DATE.fullmatch(birth)]
     hits = 0
     for record in records:
-        for birth in set(_DATE.findall(record)) & by_birth.keys():
+        births = set(_DATE.findall(record)) & by_birth.keys()
+        births.update(birth for birth in as_lists_write if birth in record)
+        for birth in births:
             hits += any(name in record for name in by_birth[birth])
     return hits
 

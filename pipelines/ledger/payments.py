@@ -112,11 +112,15 @@ def _payment(programme: str, number: int, rows: Sequence[Any]) -> Payment:
 
 
 def content_hash(payments: Iterable[Payment]) -> str:
-    """What makes a set of payments the same set, under whatever id, name, date or run: attempts, accounts, people, yen."""
+    """What makes a set of payments the same set, under whatever id, name, date or run.
+
+    Claims, attempts, accounts, people and yen; not the payment's id and key, which are new after a rejection.
+    """
     digest = hashlib.sha256()
     for payment in sorted(payments, key=lambda p: (p.claim_id, p.attempt, sorted(p.people))):
         parts = (
-            payment.claim_id, str(payment.attempt), payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
+            payment.claim_id, str(payment.attempt),
+            payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
             *(f"{person}={yen}" for person, yen in sorted(payment.people.items())),
         )  # fmt: skip
         for part in parts:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, insert_new, insert_rows, move
 from pipelines.matching.persons import Addition, Person, Protection
 
+_AT_ONCE = 10_000  # parameters that every database takes in one statement
 STATES = pa.schema(
     [
         (name, pa.string())
@@ -158,6 +160,20 @@ def read_states(connection: sa.Connection, programme: str) -> pa.Table:
     )
 
 
+def states_of(
+    connection: sa.Connection, programme: str, people: Iterable[str]
+) -> dict[str, Entitlement]:
+    """The states of some people; whoever is not in the ledger is left out."""
+    e = tables.entitlement
+    wanted = sorted(people)
+    states: dict[str, Entitlement] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = e.c.person_id.in_(wanted[start : start + _AT_ONCE])
+        query = sa.select(e.c.person_id, e.c.state).where(e.c.programme == programme, part)
+        states.update({person: Entitlement(state) for person, state in connection.execute(query)})
+    return states
+
+
 def release_approved_under_protection(
     connection: sa.Connection, programme: str, day: date
 ) -> tuple[int, int]:
@@ -166,25 +182,34 @@ def release_approved_under_protection(
     Returns (entitlements taken back from approval, recoveries opened). A protected person's own claim, or one by a
     fellow protected person through the ward, is left alone.
     """
-    e, c, p = tables.entitlement, tables.claim, tables.protection
-    protected = sa.select(p.c.person_id).where(p.c.programme == programme)
-    own = (c.c.channel == "inhouse") & c.c.applicant_id.in_(protected)
-    query = (
-        sa.select(e.c.person_id, e.c.state, e.c.claim_id)
-        .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
-        .where(e.c.programme == programme, e.c.person_id.in_(protected), sa.not_(own))
-        .where(
-            e.c.state.in_(
-                [Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED]
-            )
-        )
-    )
-    rows = connection.execute(query).all()
+    protected = protected_ids(connection, programme)
+    rows = [
+        row
+        for row in _decided(connection, programme, protected)
+        if not (row.channel == "inhouse" and row.applicant_id in protected)
+    ]
     paid = [row.person_id for row in rows if row.state == Entitlement.PAID]
     _open_recoveries(connection, programme, paid, day)
     moves = [Move(row.person_id, Entitlement.UNCLAIMED, None, "MEMBER_PROTECTED") for row in rows]
     move(connection, programme, moves, "protection", "", day)
     return len(rows) - len(paid), len(paid)
+
+
+def _decided(connection: sa.Connection, programme: str, people: set[str]) -> list[Any]:
+    """Those of these people for whom a claim counts now, each with that claim's channel and applicant."""
+    e, c = tables.entitlement, tables.claim
+    counting = [Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED]
+    wanted = sorted(people)
+    rows: list[Any] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = (
+            sa.select(e.c.person_id, e.c.state, c.c.channel, c.c.applicant_id)
+            .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
+            .where(e.c.programme == programme, e.c.person_id.in_(wanted[start : start + _AT_ONCE]))
+            .where(e.c.state.in_(counting))
+        )
+        rows += connection.execute(query).all()
+    return rows
 
 
 def _open_recoveries(

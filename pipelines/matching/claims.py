@@ -202,7 +202,14 @@ def _codes(rule_table: pa.Table, found: Mapping[str, pa.Table]) -> dict[str, str
     states = dict(
         zip(*(found["decision"].column(c).to_pylist() for c in ("person_id", "state")), strict=True)
     )
+    counting = {
+        (row["claim_id"], row["person_id"])
+        for row in found["touch"].to_pylist()
+        if row["place"] == 1 or row["is_disputed"]
+    }
     for row in found["person_finding"].to_pylist():
+        if (row["claim_id"], row["person_id"]) not in counting:
+            continue  # a repeated claim changes nothing, so it is no reason either
         effect = {"held": "hold", "claimed": "wait"}.get(states.get(row["person_id"], ""))
         acts = rule[row["code"]]["severity"] != "note" and rule[row["code"]]["effect"] == effect
         if acts or (

@@ -108,12 +108,13 @@ def _enter(
     found = matched.relations
     outcomes = _outcomes(matched)
     insert_rows(connection, tables.claim, _claim_rows(c.programme.id, found, outcomes, day))
-    superseded = [
-        row["supersedes_id"]
-        for row in found["claim"].to_pylist()
-        if row["claim_kind"] != "new" and row["supersedes_id"]
-    ]
-    _mark_superseded(connection, c.programme.id, superseded)
+    for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
+        named = [
+            row["supersedes_id"]
+            for row in found["claim"].to_pylist()
+            if row["claim_kind"] == kind and row["supersedes_id"]
+        ]
+        _mark_named(connection, c.programme.id, named, outcome)
     findings = _findings(c, found)
     insert_new(connection, tables.finding, findings)
     decided = found["decision"].to_pylist()
@@ -140,9 +141,13 @@ def _enter(
 def _outcomes(matched: matching.Matched) -> dict[str, str]:
     """claim_id -> what became of the claim."""
     found = matched.relations
+    claims = found["claim"].to_pylist()
+    taken_back = {row["supersedes_id"] for row in claims if row["claim_kind"] == "withdrawal"}
     outcomes = {
-        row["claim_id"]: "withdrawn" if row["claim_kind"] == "withdrawal" else "superseded"
-        for row in found["claim"].to_pylist()
+        row["claim_id"]: "withdrawn"
+        if row["claim_kind"] == "withdrawal" or row["claim_id"] in taken_back
+        else "superseded"
+        for row in claims
     }
     touched: dict[str, set[str]] = {}
     states = {
@@ -161,7 +166,7 @@ def _outcomes(matched: matching.Matched) -> dict[str, str]:
         ("held", "held"),
         ("claimed", "deficient"),
         ("approved", "paid"),
-        ("declined", "paid"),
+        ("declined", "no_effect"),
         ("duplicate", "duplicate"),
     )
     for row in found["applicant"].to_pylist():
@@ -199,7 +204,10 @@ def _claim_rows(
     return rows
 
 
-def _mark_superseded(connection: sa.Connection, programme: str, claim_ids: list[str]) -> None:
+def _mark_named(
+    connection: sa.Connection, programme: str, claim_ids: list[str], outcome: str
+) -> None:
+    """Claims that a correction or withdrawal names; what was paid by one stays so."""
     t = tables.claim
     for claim_id in claim_ids:
         connection.execute(
@@ -209,7 +217,7 @@ def _mark_superseded(connection: sa.Connection, programme: str, claim_ids: list[
                 t.c.claim_id == claim_id,
                 t.c.outcome.not_in(["withdrawn", "paid"]),
             )
-            .values(outcome="superseded")
+            .values(outcome=outcome)
         )
 
 

@@ -37,13 +37,16 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         guard = c.guard(day)
-        waiting = _waiting(c)
+        everybody = c.people_with_states()
+        waiting = _waiting(everybody)
         in_house = pc.or_(
             pc.is_in(
                 waiting.column("person_id"),
                 value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
             ),
-            pc.or_(pc.is_null(waiting.column("household_id")), _form_already_sent(c, waiting)),
+            pc.or_(
+                pc.is_null(waiting.column("household_id")), _form_already_sent(everybody, waiting)
+            ),
         )
         made = {}
         refused = None
@@ -92,16 +95,14 @@ def confirm(c: Campaign, day: date) -> dict[str, Any]:
     return {"files": [outbox.await_acknowledgement(c, name, day) for name in draft["names"]]}
 
 
-def _waiting(c: Campaign) -> pa.Table:
+def _waiting(everybody: pa.Table) -> pa.Table:
     """Everybody who may claim and has no form yet, in register order."""
-    everybody = c.people_with_states()
     may_claim = pc.is_in(everybody.column("state"), value_set=pa.array([str(s) for s in _SENT_TO]))
     return everybody.filter(pc.and_(may_claim, pc.is_null(everybody.column("form_route"))))
 
 
-def _form_already_sent(c: Campaign, waiting: pa.Table) -> pa.ChunkedArray:
+def _form_already_sent(everybody: pa.Table, waiting: pa.Table) -> pa.ChunkedArray:
     """People who joined a household after its form was sent: theirs goes by the ward's own way."""
-    everybody = c.people_with_states()
     sent = (
         everybody.filter(pc.is_valid(everybody.column("form_route")))
         .column("household_id")

@@ -104,10 +104,12 @@ def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
         rows = c.staging.read("register_changes", day)
         gone = rows.filter(pc.and_(_is(rows, "death", "moved_out"), _before_base_date(c, rows)))
         wanted = {f"R{r}" for r in gone.column("resident_id").to_pylist()}
-        moves = []
-        for row in people.read_states(connection, c.programme.id).to_pylist():
-            if row["person_id"] in wanted and (row["state"], Entitlement.INELIGIBLE) in MOVES:
-                moves.append(Move(row["person_id"], Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE"))
+        states = people.states_of(connection, c.programme.id, wanted)
+        moves = [
+            Move(person, Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE")
+            for person, state in states.items()
+            if (state, Entitlement.INELIGIBLE) in MOVES
+        ]
         return {"ineligible": move(connection, c.programme.id, moves, "register_changes", "", day)}
 
     return c.ledger.once("register.changes", day, work)

@@ -148,14 +148,11 @@ def _needed(c: Campaign, effects: Effects) -> int:
 def _move_elsewhere(
     connection: sa.Connection, c: Campaign, elsewhere: dict[str, bool], day: date
 ) -> int:
-    states = {
-        row["person_id"]: row["state"]
-        for row in people.read_states(connection, c.programme.id).to_pylist()
-    }
+    states = people.states_of(connection, c.programme.id, elsewhere)
     moves = []
     for person, paid in sorted(elsewhere.items()):
         target = Entitlement.ELSEWHERE if paid else Entitlement.ELSEWHERE_PENDING
-        if (states.get(person), target) in MOVES:
+        if person in states and (states[person], target) in MOVES:
             moves.append(Move(person, target, None, "MEMBER_PAID_ELSEWHERE"))
     return move(connection, c.programme.id, moves, "lists", "", day)
 

@@ -22,6 +22,15 @@ proxy_member as (
     where current_claim.proxy_kind = 'household'
 ),
 
+-- A protected member's own claim that also names others speaks for the household, which only its head may do.
+for_others as (
+    select distinct touch.claim_id
+    from touch
+    inner join applicant on touch.claim_id = applicant.claim_id
+    inner join candidate on touch.person_id = candidate.person_id
+    where applicant.is_own_claim and not applicant.is_head and not candidate.protected
+),
+
 fact as (
     select
         current_claim.claim_id,
@@ -33,7 +42,7 @@ fact as (
         current_claim.deficient,
         applicant.person_id,
         applicant.is_head,
-        applicant.is_own_claim,
+        applicant.is_own_claim and not applicant.is_head and for_others.claim_id is null as is_only_own,
         coalesce(household.head_died, 0) = 1 as head_died,
         coalesce(household.head_protected, 0) = 1 as head_protected,
         proxy_member.claim_id is not null as proxy_is_member,
@@ -51,16 +60,17 @@ fact as (
     inner join applicant on current_claim.claim_id = applicant.claim_id
     left join household on applicant.household_id = household.household_id
     left join proxy_member on current_claim.claim_id = proxy_member.claim_id
+    left join for_others on current_claim.claim_id = for_others.claim_id
     left join shared_account on current_claim.claim_id = shared_account.claim_id
     left join shared_certificate on current_claim.claim_id = shared_certificate.claim_id
 )
 
 select claim_id, 'HEAD_NOT_FOUND' as code from fact where person_id is null
 union all
-select claim_id, 'HEAD_DIED' as code from fact where head_died and not is_own_claim
+select claim_id, 'HEAD_DIED' as code from fact where head_died and not is_only_own
 union all
 select claim_id, 'NOT_HEAD' as code from fact
-where person_id is not null and not is_head and not is_own_claim and not head_died
+where person_id is not null and not is_head and not is_only_own and not head_died
 union all
 select claim_id, 'HEAD_PROTECTED' as code from fact where head_protected and channel <> 'inhouse'
 union all

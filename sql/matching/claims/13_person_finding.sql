@@ -9,6 +9,15 @@ whole_claim as (
         claim_finding.code
     from touch
     inner join claim_finding on touch.claim_id = claim_finding.claim_id
+    inner join applicant on touch.claim_id = applicant.claim_id
+    inner join candidate on touch.person_id = candidate.person_id
+    where not (
+        -- a protected member needs no head to claim
+        claim_finding.code in ('NOT_HEAD', 'HEAD_DIED')
+        and applicant.is_own_claim
+        and not applicant.is_head
+        and candidate.protected
+    )
 ),
 
 dispute as (
