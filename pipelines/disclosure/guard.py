@@ -1,5 +1,6 @@
 """What must stay secret at this moment, as the gate needs it; gathered from the ledger and the snapshot."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,6 +10,10 @@ from pipelines.programme import Disclosure, ListSource, Programme
 
 class DisclosureRefused(KyufuError):
     """Something may not leave; the message names the rule, never a person."""
+
+
+class PeriodClosed(DisclosureRefused):
+    """The disclosure is right, but not on this day."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +29,18 @@ class Secret:
 
 @dataclass(frozen=True)
 class Guard:
-    """The present state of protection. list_days: dataset -> day of its newest list, None if it never came."""
+    """The present state of protection.
+
+    list_days: dataset -> day of its newest list, None if it never came. own_lines: what the register says of some
+    people, a line a household.
+    """
 
     protected: frozenset[str]
     withheld_from_contractors: frozenset[str]
     secrets: tuple[Secret, ...]
     list_days: dict[str, date | None]
     undecided_rows: int
+    own_lines: Callable[[frozenset[str]], Iterable[str]]
 
     def assert_lists_current(self, programme: Programme, day: date) -> None:
         """Fail closed: every list is there, young enough, and leaves nobody undecided.
@@ -93,16 +103,16 @@ def assert_period(programme: Programme, disclosure: Disclosure, day: date) -> No
     """Refuse a day outside the disclosure's period, or outside the party's connection or contract.
 
     Raises:
-        DisclosureRefused: the day is outside.
+        PeriodClosed: the day is outside.
     """
     if not disclosure.period.holds(day):
-        raise DisclosureRefused(
+        raise PeriodClosed(
             f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。"
         )
     if disclosure.medium == "lgwan":
         party = programme.party(disclosure.recipient)
         for name, period in (("結合", party.connection), ("契約", party.contract)):
             if not period.holds(day):
-                raise DisclosureRefused(
+                raise PeriodClosed(
                     f"{party.name}: {day} は{name}期間 {period} の外です。送りません。"
                 )

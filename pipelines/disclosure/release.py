@@ -59,5 +59,6 @@ def make_release(
     if disclosure.medium == "lgwan":
         covered = people if disclosure.people == "payees" else frozenset()
         encoding = "cp932" if disclosure.people == "payees" else "utf-8"
-        scan(payload, [s for s in guard.secrets if s.person_id not in covered], encoding)
+        uncovered = [s for s in guard.secrets if s.person_id not in covered]
+        scan(payload, uncovered, lambda: guard.own_lines(people), encoding)
     return Release(name, disclosure, payload, columns, people, records, sum_yen, day, _PERMIT)

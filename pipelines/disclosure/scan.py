@@ -1,48 +1,64 @@
 """The scan of outgoing bytes: a protected person's number, name with birth date, or present address in them?
 
-Everything a release holds is text, so it is decoded once; half- and full-width writings are made equal first.
+Everything a release holds is text, so it is decoded once; widths, dashes and ways to write a house number are made
+equal first. What the register itself says of the people the release is about (a namesake born on the same day, a
+neighbour in the same house) is no leak: each secret may stand in the bytes as often as in those people's own register
+lines, never more often.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import ahocorasick_rs
-import pyarrow as pa
 
 from pipelines.disclosure.guard import DisclosureRefused, Secret
-from pipelines.intake.keys import date_key
 
 _NUMBER = re.compile(r"(?<!\d)\d{10}(?!\d)")
 _DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
+_BETWEEN_NUMBERS = re.compile("丁目|番地の?|番")
 _SHORTEST_ADDRESS = 8
-_LOOSE = {ord(a): b for a, b in zip("−‐―ー－", "-----", strict=True)} | {
-    ord(" "): "",
-    ord("\u3000"): "",
-}
+_LOOSE = {ord(a): "-" for a in "−‐―ー－"} | {ord(" "): None, ord("\u3000"): None}
+_CELLS = {ord(","): None, ord('"'): None, ord("号"): None, ord("室"): None}
+
+KINDS = ("住民番号", "氏名と生年月日", "現在の居所")
+Hits = tuple[Counter[str], Counter[str], Counter[str]]
 
 
-def scan(payload: bytes, secrets: Sequence[Secret], encoding: str = "utf-8") -> None:
+def scan(
+    payload: bytes,
+    secrets: Sequence[Secret],
+    own_lines: Callable[[], Iterable[str]],
+    encoding: str = "utf-8",
+) -> None:
     """Look through a release's final bytes for the people it must not be about.
+
+    own_lines: what the register says of the people it is about, a line a household; asked for only when needed.
 
     Raises:
         DisclosureRefused: something of a protected person stands in it; the message counts, it names nobody.
     """
-    if not secrets:
+    found = find(payload.decode(encoding), secrets)
+    if not any(found):
         return
-    text = fold(payload.decode(encoding))
-    found = {
-        "住民番号": len(
-            {s.resident_id for s in secrets if s.resident_id} & set(_NUMBER.findall(text))
-        ),
-        "氏名と生年月日": _count_names(text.split("\n"), secrets),
-        "現在の居所": _count_addresses(text, secrets),
-    }
-    hits = [f"{what}{count}件" for what, count in found.items() if count]
-    if hits:
-        raise DisclosureRefused(
-            f"保護対象者の情報が送付データに含まれています({'、'.join(hits)})。送付を止めました。"
+    allowed = find("\n".join(own_lines()), secrets)
+    leaks = [sum((there - own).values()) for there, own in zip(found, allowed, strict=True)]
+    if any(leaks):
+        told = "、".join(
+            f"{kind}{count}件" for kind, count in zip(KINDS, leaks, strict=True) if count
         )
+        raise DisclosureRefused(
+            f"保護対象者の情報が送付データに含まれています({told})。送付を止めました。"
+        )
+
+
+def find(text: str, secrets: Sequence[Secret]) -> Hits:
+    """How often each secret stands in the text: (numbers, names with birth date, addresses)."""
+    folded = fold(text)
+    ids = {s.resident_id for s in secrets if s.resident_id}
+    numbers = Counter(number for number in _NUMBER.findall(folded) if number in ids)
+    return numbers, _find_names(folded.split("\n"), secrets), _find_addresses(folded, secrets)
 
 
 def fold(text: str) -> str:
@@ -50,28 +66,33 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_LOOSE)
 
 
-def _count_names(records: Iterable[str], secrets: Sequence[Secret]) -> int:
+def fold_address(folded: str) -> str:
+    """One way to write a house number, over the borders of cells."""
+    return _BETWEEN_NUMBERS.sub("-", folded).translate(_CELLS)
+
+
+def _find_names(records: Iterable[str], secrets: Sequence[Secret]) -> Counter[str]:
     """Records that hold a protected person's birth date and, with it, one of that person's names."""
-    by_birth: dict[str, set[str]] = {}
-    keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
-    for secret, key in zip(secrets, keys, strict=True):
-        names = {fold(name) for name in secret.names if name}
-        for birth in {fold(secret.birth_date), key} - {None, ""}:
-            by_birth.setdefault(birth, set()).update(names)
-    as_lists_write = [birth for birth in by_birth if not _DATE.fullmatch(birth)]
-    hits = 0
+    by_birth: dict[str, dict[str, str]] = {}
+    for secret in secrets:
+        names = {fold(name): secret.person_id for name in secret.names if name}
+        by_birth.setdefault(secret.birth_date, {}).update(names)
+    hits: Counter[str] = Counter()
     for record in records:
-        births = set(_DATE.findall(record)) & by_birth.keys()
-        births.update(birth for birth in as_lists_write if birth in record)
-        for birth in births:
-            hits += any(name in record for name in by_birth[birth])
+        for birth in set(_DATE.findall(record)) & by_birth.keys():
+            hits.update({person for name, person in by_birth[birth].items() if name in record})
     return hits
 
 
-def _count_addresses(text: str, secrets: Sequence[Secret]) -> int:
-    """Distinct present addresses of protected people that stand anywhere in the text."""
-    addresses = {fold(a) for s in secrets for a in s.addresses}
-    patterns = sorted(a for a in addresses if len(a) >= _SHORTEST_ADDRESS)
-    if not patterns:
-        return 0
-    return len(set(ahocorasick_rs.AhoCorasick(patterns).find_matches_as_strings(text)))
+def _find_addresses(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
+    """Present addresses of protected people, anywhere in the text; not where the number goes on."""
+    written = {fold_address(fold(address)) for secret in secrets for address in secret.addresses}
+    patterns = sorted(address for address in written if len(address) >= _SHORTEST_ADDRESS)
+    hits: Counter[str] = Counter()
+    if patterns:
+        text = fold_address(folded)
+        matcher = ahocorasick_rs.AhoCorasick(patterns)
+        for number, _, end in matcher.find_matches_as_indexes(text, overlapping=True):
+            if not text[end : end + 1].isdigit():
+                hits[patterns[number]] += 1
+    return hits

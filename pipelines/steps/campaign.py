@@ -140,7 +140,14 @@ class Campaign:
             for source in self.programme.list_sources
         }
         withheld = withheld_people(everybody, protected, braille)
-        return Guard(frozenset(protected), frozenset(withheld), secrets, list_days, undecided)
+        return Guard(
+            frozenset(protected),
+            frozenset(withheld),
+            secrets,
+            list_days,
+            undecided,
+            lambda wanted: household_lines(everybody, wanted),
+        )
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
         """Record that something was refused, so that it is seen, and say so."""
@@ -148,6 +155,19 @@ class Campaign:
         with self.ledger.write() as connection:
             insert_new(connection, tables.refusal, [row])
         return {"subject": subject, "refused": reason}
+
+
+def household_lines(everybody: pa.Table, wanted: frozenset[str]) -> list[str]:
+    """What the register says of some people, a line a household: its shared items once, then each member's."""
+    rows = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted))))
+    shared = ("household_id", "postal_code", "address", "address_supplement", "head_name_kanji")
+    own = [name for name in ITEMS if name not in shared]
+    lines: dict[str, list[str]] = {}
+    for row in rows.select(["person_id", *ITEMS]).to_pylist():
+        household = row["household_id"] or row["person_id"]
+        line = lines.setdefault(household, [row[name] or "" for name in shared])
+        line += [row[name] or "" for name in own]
+    return [",".join(line) for line in lines.values()]
 
 
 def withheld_people(everybody: pa.Table, protected: set[str], braille: set[str]) -> set[str]:

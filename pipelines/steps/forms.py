@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import DisclosureRefused
+from pipelines.disclosure.guard import PeriodClosed
 from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.intake.staging import sha256
@@ -54,8 +54,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
             made["contractor"] = _contractor(
                 c, connection, guard, waiting.filter(pc.invert(in_house)), day
             )
-        except DisclosureRefused as error:
-            guard.assert_lists_current(c.programme, day)  # a list's fault stops everything
+        except PeriodClosed as error:
             refused = str(error)
         made["inhouse"] = _in_house(c, connection, guard, waiting.filter(in_house), day)
         names = [name for name in made.values() if name]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import DisclosureRefused
+from pipelines.disclosure.guard import PeriodClosed
 from pipelines.disclosure.release import make_release
 from pipelines.ledger import payments, tables
 from pipelines.ledger.states import Batch
@@ -83,8 +83,7 @@ def send_notices(c: Campaign, day: date) -> dict[str, Any]:
         try:
             made.append(_notices(c, connection, guard, rows.filter(by_contractor), "notices", day))
             by_ward = rows.filter(pc.invert(by_contractor))
-        except DisclosureRefused as error:
-            guard.assert_lists_current(c.programme, day)
+        except PeriodClosed as error:
             refused, by_ward = str(error), rows
         made.append(_notices(c, connection, guard, by_ward, "inhouse", day))
         return {"names": [name for name in made if name], "refused": refused}
