@@ -1,5 +1,7 @@
 """Row checks: the pandera schema of a table applied, and what broke told by row, column and rule only."""
 
+from functools import cache
+
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
@@ -17,10 +19,11 @@ PROBLEM = pa.schema(
 )
 
 
+@cache
 def assert_validation_is_on() -> None:
     """Fail when the environment switches pandera's checks off: a row that must be refused is put to them.
 
-    Trying is surer than reading the variables: pandera has several, each with its own spellings.
+    Done once a process. Trying is surer than reading the variables: pandera has several, each with its own spellings.
 
     Raises:
         KyufuError: the row passes.

@@ -108,6 +108,8 @@ class Staging:
             json.dumps(asdict(manifest), sort_keys=True, indent=1)
         )
         beside.rename(final)
+        for left in final.parent.glob(f".{final.name}.*"):  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         return manifest
 
 

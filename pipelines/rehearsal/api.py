@@ -87,10 +87,7 @@ class Api:
         path = f"{run}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
         params = {"map_index": task["map_index"]}
         content = self._send("GET", path, params=params).get("content", [])
-        return [
-            str(line.get("event", line)) if isinstance(line, dict) else str(line)
-            for line in content
-        ]
+        return [line for entry in content for line in _readable(entry)]
 
     def _send(
         self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any
@@ -115,3 +112,12 @@ class Api:
             raise RunFailed(f"AirflowのAPIが断りました: {method} {path}: {why}")
         body: Json = answer.json()
         return body
+
+
+def _readable(entry: Any) -> list[str]:
+    """A log entry's text, with the message of the error that it tells; no frames, no values."""
+    if not isinstance(entry, dict):
+        return [str(entry)]
+    event = str(entry.get("event", ""))
+    errors = [f"{e['exc_type']}: {e['exc_value']}" for e in entry.get("error_detail") or []]
+    return [line for line in (event, *errors) if line and not line.startswith("::")]

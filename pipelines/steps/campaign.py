@@ -1,5 +1,6 @@
 """What every step is given: the programme, the ledger, staging, the people as they stand, and the link."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -206,6 +207,7 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
         KyufuError: the programme, the ledger or the environment is not usable.
     """
     assert_validation_is_on()
+    os.umask(0o077)  # whatever this process writes is its own user's alone
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     programme = load_programme(settings.programme_path)
     return Campaign(

@@ -31,8 +31,9 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        c.guard(day).assert_lists_current(c.programme, day)
         batches = _declare(c, payments.payable(connection, c.programme.id), day)
+        if batches:
+            c.guard(day).assert_lists_current(c.programme, day)
         payments.draft(connection, c.programme.id, batches, drafter(c), day)
         return {
             "batches": [b.batch_id for b in batches], "payments": sum(len(b.payments) for b in batches),
