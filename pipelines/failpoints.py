@@ -1,8 +1,9 @@
 """Named places where a crash test can kill the process, as a power cut would.
 
-A test sets ``KYUFU_FAILPOINT`` to one name in a child process; the child sends itself SIGKILL when
-it reaches that place, so no handler, no ``finally`` and no buffer flush runs. Without the variable
-a failpoint does nothing. It can only end the process, never change what the process does.
+A test sets ``KYUFU_FAILPOINT`` to one name (``name``, or ``name:3`` for the third time) in a child
+process; the child sends itself SIGKILL when it reaches that place, so no handler, no ``finally``
+and no buffer flush runs. Without the variable a failpoint does nothing. It can only end the
+process, never change what the process does.
 
 | name | place |
 | --- | --- |
@@ -11,15 +12,36 @@ a failpoint does nothing. It can only end the process, never change what the pro
 | link.before_rename | the temporary file is complete and was read back |
 | link.after_rename | the sealed file has its final name, its manifest does not exist yet |
 | link.after_manifest | everything is published, the caller does not know it yet |
+| files.before_rename | a file is whole under its temporary name |
+| inbox.staged | a dataset of the day is staged, the ledger does not know it yet |
+| approvals.decided | one person's decision is in the ledger, the next person's is not |
+| ledger.before_commit.STEP | a step has done its work in its transaction, nothing is committed |
+| ledger.after_commit.STEP | the step is committed, the caller does not know it yet |
+| outbox.packed | a release is sealed and stored, the ledger does not know it yet |
+| outbox.sealed | the ledger knows the sealed bytes, nothing of them is at the receiver |
+| outbox.sent | everything is published, the ledger still says that it is being sent |
+| outbox.acknowledged | the receiver's acknowledgement is read, the ledger does not know it yet |
+| payments.sending | a batch is marked as sending, nothing of it is at the bank |
+| payments.sent | the bank has acknowledged a batch, the batch is still marked as sending |
+| results.read | the bank's result is read, nothing of it is in the ledger |
+| results.settled | the result is in the ledger, the caller does not know it yet |
+
+STEP is the name under which the ledger keeps the step: ``forms.build``, ``claims.decide``, …
 """
 
 import os
 import signal
+from collections import Counter
 
 VARIABLE = "KYUFU_FAILPOINT"
+_passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
-    """Kill this process with SIGKILL if ``KYUFU_FAILPOINT`` is ``name``."""
-    if os.environ.get(VARIABLE) == name:
+    """Kill this process with SIGKILL if ``KYUFU_FAILPOINT`` names this place, for the wanted time."""
+    wanted, _, time = os.environ.get(VARIABLE, "").partition(":")
+    if wanted != name:
+        return
+    _passed[name] += 1
+    if _passed[name] == int(time or 1):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from pipelines.failpoints import failpoint
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write durably under a temporary name and rename; the final name exists whole or not at all."""
@@ -13,4 +15,5 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    failpoint("files.before_rename")
     beside.rename(path)

@@ -1,5 +1,6 @@
 """What must stay secret at this moment, as the gate needs it; gathered from the ledger and the snapshot."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -41,6 +42,10 @@ class Guard:
     list_days: dict[str, date | None]
     undecided_rows: int
     own_lines: Callable[[frozenset[str]], Iterable[str]]
+
+    def secrets_digest(self) -> str:
+        """What the scan looks for, as a hash: the same bytes need no second look for the same secrets."""
+        return hashlib.sha256(repr(self.secrets).encode()).hexdigest()
 
     def assert_lists_current(self, programme: Programme, day: date) -> None:
         """Fail closed: every list is there, young enough, and leaves nobody undecided.

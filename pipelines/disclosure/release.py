@@ -29,6 +29,7 @@ class Release:
     records: int
     sum_yen: int | None
     business_date: date
+    scanned_for: str
     permit: InitVar[object] = None  # not kept, so that a changed copy needs one of its own
 
     def __post_init__(self, permit: object) -> None:
@@ -44,9 +45,12 @@ class Release:
 
 def make_release(
     programme: Programme, guard: Guard, disclosure_id: str, *, name: str, payload: bytes, columns: tuple[str, ...],
-    people: frozenset[str], records: int, sum_yen: int | None, day: date,
+    people: frozenset[str], records: int, sum_yen: int | None, day: date, scanned: tuple[str, str] | None = None,
 ) -> Release:  # fmt: skip
     """Check everything the disclosure says, scan the bytes, and make the release.
+
+    scanned: (payload hash, secrets hash) of an earlier release: the same bytes are not scanned again for the same
+    secrets; everything else is checked anew.
 
     Raises:
         DisclosureRefused: a column, a person, the day, a list's state, or something in the bytes forbids it.
@@ -56,9 +60,12 @@ def make_release(
     guard.assert_lists_current(programme, day)
     assert_fields(disclosure, columns)
     assert_people(disclosure, guard, people)
-    if disclosure.medium == "lgwan":
+    secrets = guard.secrets_digest()
+    if disclosure.medium == "lgwan" and scanned != (sha256(payload), secrets):
         covered = people if disclosure.people == "payees" else frozenset()
         encoding = "cp932" if disclosure.people == "payees" else "utf-8"
         uncovered = [s for s in guard.secrets if s.person_id not in covered]
         scan(payload, uncovered, lambda: guard.own_lines(people), encoding)
-    return Release(name, disclosure, payload, columns, people, records, sum_yen, day, _PERMIT)
+    return Release(
+        name, disclosure, payload, columns, people, records, sum_yen, day, secrets, _PERMIT
+    )

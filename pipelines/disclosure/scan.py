@@ -19,8 +19,9 @@ _NUMBER = re.compile(r"(?<!\d)\d{10}(?!\d)")
 _DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
 _BETWEEN_NUMBERS = re.compile("丁目|番地の?|番")
 _SHORTEST_ADDRESS = 8
-_LOOSE = {ord(a): "-" for a in "−‐―ー－"} | {ord(" "): None, ord("\u3000"): None}
-_CELLS = {ord(","): None, ord('"'): None, ord("号"): None, ord("室"): None}
+_DASHES = "−‐―ー－"
+_BLANKS = " \u3000"
+_BETWEEN_CELLS = ',"号室'
 
 KINDS = ("住民番号", "氏名と生年月日", "現在の居所")
 Hits = tuple[Counter[str], Counter[str], Counter[str]]
@@ -63,12 +64,21 @@ def find(text: str, secrets: Sequence[Secret]) -> Hits:
 
 def fold(text: str) -> str:
     """Make widths, dashes and spaces equal; characters stay what they are otherwise."""
-    return unicodedata.normalize("NFKC", text).translate(_LOOSE)
+    text = unicodedata.normalize("NFKC", text)
+    for dash in _DASHES:
+        text = text.replace(dash, "-")
+    return _without(text, _BLANKS)
 
 
 def fold_address(folded: str) -> str:
     """One way to write a house number, over the borders of cells."""
-    return _BETWEEN_NUMBERS.sub("-", folded).translate(_CELLS)
+    return _without(_BETWEEN_NUMBERS.sub("-", folded), _BETWEEN_CELLS)
+
+
+def _without(text: str, characters: str) -> str:
+    for character in characters:
+        text = text.replace(character, "")
+    return text
 
 
 def _find_names(records: Iterable[str], secrets: Sequence[Secret]) -> Counter[str]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
+from pipelines.failpoints import failpoint
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import load
 from pipelines.ledger.engine import READING
@@ -71,6 +72,8 @@ class Ledger:
                 return {**done, "repeated": True}
             result = work(connection)
             connection.execute(sa.insert(tables.step).values(**key, result=result))
+            failpoint(f"ledger.before_commit.{name}")
+        failpoint(f"ledger.after_commit.{name}")
         return {**result, "repeated": False}
 
     def result_of(self, name: str, day: date) -> dict[str, Any] | None:

@@ -243,6 +243,7 @@ release = sa.Table(
     sa.Column("people", sa.Integer, nullable=False),
     sa.Column("sum_yen", sa.Integer),
     sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("scanned_for", sa.Text, nullable=False),
     sa.Column("business_date", sa.Date, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("sealed_sha256", sa.Text),

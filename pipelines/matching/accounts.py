@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipelines.outputs import yucho
 
 # Yucho's branches end in 8 or 9 (see `yucho`); anything else under its code is a symbol written as a branch
-_PLAIN = re.compile(r"(?!9900\|\d\d[0-7])\d{4}\|\d{3}\|[124]\|\d{7}")
+_PLAIN = re.compile(r"(?!9900\|\d\d[0-7])\d{4}\|\d{3}\|[124]\|\d{7}", re.ASCII)
 
 
 @dataclass(frozen=True)

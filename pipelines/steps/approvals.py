@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from pipelines.errors import KyufuError
+from pipelines.failpoints import failpoint
 from pipelines.ledger import approvals
 from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.steps.campaign import Campaign
@@ -21,6 +22,7 @@ def decide(
         approvals.decide(
             connection, c.programme.id, subject, seen_hash, actor, approve, drafter, day
         )
+    failpoint("approvals.decided")
     return {"subject": subject, "decision": "approve" if approve else "reject"}
 
 

@@ -1,7 +1,7 @@
 """What every step is given: the programme, the ledger, staging, the people as they stand, and the link."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -163,12 +163,22 @@ def household_lines(everybody: pa.Table, wanted: frozenset[str]) -> list[str]:
     rows = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted))))
     shared = ("household_id", "postal_code", "address", "address_supplement", "head_name_kanji")
     own = [name for name in ITEMS if name not in shared]
-    lines: dict[str, list[str]] = {}
-    for row in rows.select(["person_id", *ITEMS]).to_pylist():
-        household = row["household_id"] or row["person_id"]
-        line = lines.setdefault(household, [row[name] or "" for name in shared])
-        line += [row[name] or "" for name in own]
-    return [",".join(line) for line in lines.values()]
+    lines = pa.table(
+        {
+            "household": pc.coalesce(rows.column("household_id"), rows.column("person_id")),
+            "shared": _joined(rows, shared),
+            "own": _joined(rows, own),
+        }
+    )
+    households = lines.group_by("household").aggregate([("shared", "one"), ("own", "list")])
+    members = pc.binary_join(households.column("own_list"), ",")
+    joined = pc.binary_join_element_wise(households.column("shared_one"), members, ",")
+    return [str(line) for line in joined.to_pylist()]
+
+
+def _joined(rows: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
+    texts = [pc.coalesce(rows.column(name), pa.scalar("")) for name in columns]
+    return pc.binary_join_element_wise(*texts, ",")
 
 
 def withheld_people(everybody: pa.Table, protected: set[str], braille: set[str]) -> set[str]:

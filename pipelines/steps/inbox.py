@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
+from pipelines.failpoints import failpoint
 from pipelines.intake import receive
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
@@ -103,6 +104,7 @@ def stage_and_enter(
 ) -> dict[str, Any]:
     """Stage a dataset's files and enter their counts in the ledger."""
     manifest = receive.stage(c.programme, c.staging, dataset, day, files)
+    failpoint("inbox.staged")
     enter(c, manifest)
     return counts(manifest)
 

@@ -52,7 +52,7 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         "programme": c.programme.id, "name": release.name, "disclosure": release.disclosure.id,
         "recipient": release.disclosure.recipient, "medium": release.disclosure.medium,
         "basis": release.disclosure.basis, "fields": ",".join(release.columns), "records": release.records,
-        "people": len(release.people), "sum_yen": release.sum_yen, "sha256": release.sha256,
+        "scanned_for": release.scanned_for, "people": len(release.people), "sum_yen": release.sum_yen, "sha256": release.sha256,
         "business_date": release.business_date, "acknowledged": False,
         "state": "released" if release.disclosure.medium == "lgwan" else "kept",
     }  # fmt: skip
@@ -134,6 +134,7 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
         raise KyufuError(
             f"{name}: 受領者の確認が合いません(受理={answer.accepted})。送った内容と受領通知を照合してください。"
         )
+    failpoint("outbox.acknowledged")
     with c.ledger.write() as connection:
         connection.execute(
             sa.update(tables.release)
@@ -164,7 +165,7 @@ def _check_again(c: Campaign, row: Any, day: date) -> None:
     again = make_release(
         c.programme, c.guard(day), row["disclosure"], name=row["name"], payload=(path / "payload").read_bytes(),
         columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
-        sum_yen=row["sum_yen"], day=day,
+        sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
     )  # fmt: skip
     if again.sha256 != row["sha256"]:
         raise DisclosureRefused(
@@ -183,6 +184,7 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
         )  # fmt: skip
         write_whole(path / "sealed.p7m", parcel.sealed_bytes())
         write_whole(path / "manifest", parcel.manifest)
+        failpoint("outbox.packed")
         with c.ledger.write() as connection:
             connection.execute(
                 sa.update(tables.release)

@@ -86,6 +86,7 @@ def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any
     failpoint("payments.sending")
     outbox.send(c, name, day)
     result = outbox.await_acknowledgement(c, name, day)
+    failpoint("payments.sent")
     if _state(c, batch_id) == Batch.SENDING:
         with c.ledger.write() as connection:
             payments.set_batch_state(

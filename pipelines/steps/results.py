@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from pipelines.disclosure.guard import PeriodClosed
 from pipelines.disclosure.release import make_release
+from pipelines.failpoints import failpoint
 from pipelines.ledger import payments, tables
 from pipelines.ledger.states import Batch
 from pipelines.link import receiving
@@ -57,8 +58,10 @@ def _settle_one(c: Campaign, batch_id: str, file_name: str, day: date) -> dict[s
     )
     results = zengin.read_results(received.payload, returned)
     outcomes = {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}
+    failpoint("results.read")
     with c.ledger.write() as connection:
         paid, failed = payments.settle(connection, c.programme.id, batch_id, outcomes, day)
+    failpoint("results.settled")
     return {"paid": paid, "returned": failed}
 
 
