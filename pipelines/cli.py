@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.errors import KyufuError
@@ -173,7 +174,8 @@ def main() -> None:
     try:
         app()
     except (KyufuError, LinkError, ProgrammeError) as error:
-        Console(stderr=True, highlight=False).print(f"[red]エラー:[/red] {error}", markup=True)
+        text = escape(str(error))  # what stands in brackets is part of the message
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]エラー:[/red] {text}")
         sys.exit(1)
 
 

@@ -55,11 +55,17 @@ def assert_may_enter(source: Source | ListSource, day: date) -> None:
 
 
 def stage(
-    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes]
+    programme: Programme,
+    staging: Staging,
+    dataset: str,
+    day: date,
+    files: Mapping[str, bytes],
+    gate: Callable[[Manifest], None] = lambda _counts: None,
 ) -> Manifest:
     """Stage one dataset and day from its files' bytes.
 
-    Good rows go on, bad rows go to quarantine with file, row, column and rule; the counts must add up.
+    Good rows go on, bad rows go to quarantine with file, row, column and rule; the counts must add up. `gate` sees the
+    counts before anything is published and raises where the day may not enter: a declared total, a signed zero.
 
     Raises:
         PeriodRefused: outside the collection period.
@@ -98,6 +104,7 @@ def stage(
         rows_in, sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
         sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"), dict(sorted(rules.items())),
     )  # fmt: skip
+    gate(manifest)
     return staging.write(manifest, {**tables, "problems": found}, files)
 
 

@@ -38,7 +38,7 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
     counted = (
         sa.select(e.c.state, sa.func.count()).where(e.c.programme == programme).group_by(e.c.state)
     )
-    states.update(dict(connection.execute(counted).tuples().all()))
+    states.update({state: int(count) for state, count in connection.execute(counted)})
     eligible = _one(
         connection, sa.select(sa.func.count()).select_from(e).where(e.c.programme == programme)
     )

@@ -1,6 +1,6 @@
 """Many rows at once: the driver's own fast way in, instead of one statement a row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -45,3 +45,12 @@ def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any
         broken = isinstance(error, psycopg.IntegrityError)
         kind = sa.exc.IntegrityError if broken else sa.exc.DBAPIError
         raise kind(statement, None, error, hide_parameters=True) from None
+
+
+def insert_rows(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows given by column name, all with the same columns; none is fine."""
+    if rows:
+        columns = list(rows[0])
+        load(connection, table, columns, ([row[name] for name in columns] for row in rows))

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
+from pipelines.ledger.bulk import insert_rows
 from pipelines.ledger.states import Batch, Entitlement
-from pipelines.ledger.store import Move, insert_rows, move, record
+from pipelines.ledger.store import Move, move, record
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
-from pipelines.ledger.bulk import load
+from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch, insert_new, insert_rows, move
+from pipelines.ledger.store import Move, fetch, insert_new, move
 from pipelines.matching.persons import Addition, Person, Protection
 
 _AT_ONCE = 10_000  # parameters that every database takes in one statement

@@ -95,14 +95,6 @@ def fetch(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -
     )
 
 
-def insert_rows(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Insert many rows; none is fine."""
-    if rows:
-        connection.execute(sa.insert(table), rows)
-
-
 def insert_new(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:

@@ -57,6 +57,7 @@ _TAKEN: Final = re.compile(
 )
 
 _BESIDE_LETTER: Final = re.compile("-?([A-Z])-?")
+_REMEMBERED: Final = 1 << 18  # a ward has 220,000 households
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +140,16 @@ def encode_codes(postal_codes: pa.Array, addresses: pa.Array) -> pa.Array:
     Returns:
         Text of the same length; null where there is no barcode.
     """
-    found = (
-        encode(postal_code or "", address or "")
-        for postal_code, address in zip(
-            postal_codes.to_pylist(), addresses.to_pylist(), strict=True
-        )
-    )
-    return pa.array(
-        (None if barcode is None else str(barcode) for barcode in found), pa.large_string()
-    )
+    pairs = zip(postal_codes.to_pylist(), addresses.to_pylist(), strict=True)
+    found = (_encode_text(postal_code or "", address or "") for postal_code, address in pairs)
+    return pa.array(found, pa.large_string())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _encode_text(postal_code: str, address: str) -> str | None:
+    """Remembered: the check of a finished file asks for the same addresses again."""
+    barcode = encode(postal_code, address)
+    return None if barcode is None else str(barcode)
 
 
 def check_character(body: tuple[str, ...]) -> str:

@@ -74,6 +74,17 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
+def count_rows(data: bytes, profile: FormsProfile = _DEFAULT) -> int:
+    """The data rows of a forms' file: every row ends with a line end outside quotes.
+
+    Raises:
+        CsvError: the file is no forms' file.
+    """
+    if b'"' in data:
+        return sum(1 for _ in read_csv(data, profile.csv)) - 1
+    return data.count(profile.csv.line_end.encode()) - 1
+
+
 def compare_forms(rows: pa.Table, data: bytes, profile: FormsProfile = _DEFAULT) -> list[str]:
     """Every difference between a forms' file and the register.
 

@@ -77,6 +77,8 @@ class Place:
             "AIRFLOW_HOME": home,
             "AIRFLOW_CONFIG": str(ROOT / "airflow.cfg"),
             "PYTHONPATH": str(ROOT),
+            # Airflow's own, for every plugins/.airflowignore, in every task's log
+            "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
             "KYUFU_ROOT": str(ROOT),
             "KYUFU_AIRFLOW_URL": self.url,
             "KYUFU_USERS": users,

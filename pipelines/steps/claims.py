@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError, PeriodRefused
 from pipelines.intake.receive import assert_may_enter, expected_files
 from pipelines.ledger import people, tables
+from pipelines.ledger.bulk import insert_rows
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch, insert_new, insert_rows, move, record
+from pipelines.ledger.store import Move, fetch, move, record
 from pipelines.matching import claims as matching
 from pipelines.steps import inbox, register
 from pipelines.steps.campaign import Campaign
@@ -116,7 +117,7 @@ def _enter(
         ]
         _mark_named(connection, c.programme.id, named, outcome)
     findings = _findings(c, found)
-    insert_new(connection, tables.finding, findings)
+    insert_rows(connection, tables.finding, findings)
     decided = found["decision"].to_pylist()
     moves = [
         Move(

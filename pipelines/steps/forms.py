@@ -16,9 +16,8 @@ from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import record
 from pipelines.outputs import braille
-from pipelines.outputs._csv import read_csv
-from pipelines.outputs.forms import FormsProfile, build_forms
-from pipelines.outputs.forms_check import compare_forms
+from pipelines.outputs.forms import build_forms
+from pipelines.outputs.forms_check import compare_forms, count_rows
 from pipelines.outputs.handover import build_handover
 from pipelines.steps import outbox
 from pipelines.steps.campaign import ITEMS, Campaign
@@ -120,7 +119,7 @@ def _contractor(
         raise KyufuError(
             f"forms {day}: 申請書と台帳が{len(differences)}か所違います。最初: {differences[0]}"
         )
-    records = sum(1 for _ in read_csv(payload, FormsProfile().csv)) - 1
+    records = count_rows(payload)
     made = make_release(
         c.programme, guard, "forms", name=f"forms_{day:%Y%m%d}.csv", payload=payload, columns=(*ITEMS, *_DERIVED),
         people=frozenset(rows.column("person_id").to_pylist()), records=records, sum_yen=None, day=day,

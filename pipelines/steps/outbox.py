@@ -52,7 +52,8 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         "programme": c.programme.id, "name": release.name, "disclosure": release.disclosure.id,
         "recipient": release.disclosure.recipient, "medium": release.disclosure.medium,
         "basis": release.disclosure.basis, "fields": ",".join(release.columns), "records": release.records,
-        "scanned_for": release.scanned_for, "people": len(release.people), "sum_yen": release.sum_yen, "sha256": release.sha256,
+        "scanned_for": release.scanned_for, "people": len(release.people), "sum_yen": release.sum_yen,
+        "sha256": release.sha256,
         "business_date": release.business_date, "acknowledged": False,
         "state": "released" if release.disclosure.medium == "lgwan" else "kept",
     }  # fmt: skip

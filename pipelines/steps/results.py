@@ -32,11 +32,13 @@ _NOTICE = (
 
 
 def settle(c: Campaign, day: date) -> dict[str, Any]:
-    """Take in the bank's result for every batch that was delivered and has none yet."""
+    """Take in the bank's result for every batch delivered up to that day that has none yet."""
     with c.ledger.read() as connection:
         b = tables.batch
         query = sa.select(b.c.batch_id, b.c.file_name).where(
-            b.c.programme == c.programme.id, b.c.state == Batch.DELIVERED
+            b.c.programme == c.programme.id,
+            b.c.state == Batch.DELIVERED,
+            b.c.business_date <= day,  # a day that is run again settles no later day's batch
         )
         waiting = connection.execute(query.order_by(b.c.file_name)).all()
     totals: Counter[str] = Counter()
