@@ -72,11 +72,14 @@ def send(c: Campaign, day: date) -> dict[str, Any]:
     if built is None:
         raise KyufuError(f"payments {day}: 振込ファイルはまだ作成されていません。")
     drafted = _drafted(c, day)
-    pairs = zip(drafted["batches"], built["names"], strict=False)
-    return {"files": [_send_one(c, batch_id, name, day) for batch_id, name in pairs]}
+    batches = [] if built["rejected"] else drafted["batches"]
+    pairs = list(zip(batches, built["names"], strict=True))
+    for batch_id, name in pairs:
+        _send_one(c, batch_id, name, day)
+    return {"files": [_confirm_one(c, batch_id, name, day) for batch_id, name in pairs]}
 
 
-def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
+def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
     """One batch: marked as sending first, because from then on it may never be voided."""
     if _state(c, batch_id) == Batch.APPROVED:
         with c.ledger.write() as connection:
@@ -85,8 +88,11 @@ def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any
             )
     failpoint("payments.sending")
     outbox.send(c, name, day)
+
+
+def _confirm_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
+    """One batch: the bank has acknowledged exactly what was declared."""
     result = outbox.await_acknowledgement(c, name, day)
-    failpoint("payments.sent")
     if _state(c, batch_id) == Batch.SENDING:
         with c.ledger.write() as connection:
             payments.set_batch_state(

@@ -2,6 +2,7 @@
 
 import csv
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 from pipelines.link.parties._zengin import Transfer
@@ -18,6 +19,7 @@ LEFT_OUT = str.maketrans("", "", " ・.")
 Book = dict[tuple[str, str, str, str], str]
 
 
+@lru_cache(maxsize=1)
 def read_book(path: Path) -> Book:
     """Read ``accounts.csv``: bank, branch, type and number to the holder's kana."""
     with path.open(encoding="utf-8", newline="") as file:
