@@ -6,7 +6,7 @@
 - **保留**: 争いのある人だけを止め、ほかの人は支給する。
 - **止まるとき**: 名簿が古い、保留の割合が異常に高い、照合の自己検査が合わない。
 - **期間外**: その経路の申請は読まず、「拒否」として記録する。
-"""  # noqa: D415
+"""
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.programme import CLAIMS, DAILY, about, channels

@@ -5,7 +5,7 @@
 - **実行**: 振込結果(results)が終わると、同じ業務日で始まる。
 - **止まるとき**: 一人でも、一円でも合わない。監査記録の連鎖が切れている。
 - **結果**: `reports/holdings-業務日.json`
-"""  # noqa: D415
+"""
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.programme import RESULTS, about, after

@@ -7,7 +7,7 @@
 - **承認**: 一人。画面には人数とハッシュだけを示す。
 - **止まるとき**: 名簿が古い、該当者が未決定の行がある、申請書と台帳が一致しない、却下された。
 - **期間外**: 事業者に渡せない日は「拒否」として記録し、区が自ら送る分だけを作る。
-"""  # noqa: D415
+"""
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.approvals import ask

@@ -6,7 +6,7 @@
   やり直しは `airflow backfill create --dag-id register`。
 - **止まるとき**: 抽出や管理票がない、件数やSHA-256が合わない、保留行がある。台帳は確定しません。
 - **やり直し**: 何度実行しても同じです。確定した台帳は書き換えません。
-"""  # noqa: D415
+"""
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.programme import DAILY, about

@@ -5,7 +5,7 @@
 - **実行**: 振込(payments)が終わると、同じ業務日で始まる。
 - **止まるとき**: 結果が届かない、送った振込と一致しない。
 - **期間外**: 事業者に渡せない通知は「拒否」として記録し、区が自ら送る。
-"""  # noqa: D415
+"""
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.programme import PAYMENTS, RESULTS, about, after

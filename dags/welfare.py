@@ -6,7 +6,7 @@
 - **実行**: 業務日ごと。登録(register)のあとに実行する。終わると申請書(forms)が続く。
 - **承認**: 二人。画面には件数とハッシュだけを示す。却下も台帳に記録され、反映は止まる。
 - **止まるとき**: 空の名簿に零件の申告がない、様式が違う、届く期間の外である。
-"""  # noqa: D415
+"""
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.approvals import ask

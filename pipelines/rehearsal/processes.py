@@ -18,7 +18,7 @@ import httpx
 
 from pipelines.rehearsal.errors import RehearsalError
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 END_SECONDS = 30.0
 TAIL_LINES = 25
 _PR_SET_PDEATHSIG = 1

@@ -22,6 +22,7 @@ from pipelines.ledger.engine import open_ledger
 from pipelines.ledger.store import Ledger, fetch, insert_new
 from pipelines.link.identity import Identity, load_certificate
 from pipelines.link.session import SFTPClient
+from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
 
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
@@ -220,6 +221,7 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
     os.umask(0o077)  # whatever this process writes is its own user's alone
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     programme = load_programme(settings.programme_path)
+    rules(programme)  # every finding has its severity, before the first claim needs it
     return Campaign(
         programme,
         settings,

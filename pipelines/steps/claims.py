@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipelines.errors import KyufuError, PeriodRefused
+from pipelines.errors import InputRefused, KyufuError, PeriodRefused
 from pipelines.intake.receive import assert_may_enter, expected_files
 from pipelines.ledger import people, tables
 from pipelines.ledger.bulk import insert_rows
@@ -35,6 +35,10 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
     if files is None:
         return {"dataset": dataset, "received": False}
+    if c.ledger.result_of("claims.decide", day) is not None:
+        raise InputRefused(
+            f"{dataset} {day}: この日の申請はもう突合しました。あとから届いた申請は、次の業務日の日付で受け取ってください。"
+        )
     return {**inbox.stage_and_enter(c, dataset, day, files), "received": True}
 
 

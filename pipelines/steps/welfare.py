@@ -65,14 +65,18 @@ def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
 def link_people(c: Campaign, day: date) -> dict[str, Any]:
     """Find the people of today's lists and late registrations; protect them at once; draft the rest for approval.
 
+    A list that arrives after that is linked when the step runs again, under a draft of its own.
+
     Returns counts, and the subject and hash that two people approve.
     """
-    path = _draft_path(c, day)
+    arrived = _arrived(c, day)
+    path = _draft_path(c, day, arrived)
     if not path.is_file():
         write_whole(
             path, json.dumps(_draft(c, day).as_json(), sort_keys=True, ensure_ascii=False).encode()
         )
     effects, digest = _read_draft(path)
+    subject = f"people:{day}:{arrived}"
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         people.protect(connection, c.programme.id, effects.protections, day)
@@ -90,22 +94,24 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
             c.programme.id,
             "people.linked",
             "system",
-            f"people:{day}",
+            subject,
             {**counts, "hash": digest},
             day,
         )
-        return {**counts, "subject": f"people:{day}", "hash": digest, "needed": _needed(c, effects)}
+        return {**counts, "subject": subject, "hash": digest, "needed": _needed(c, effects)}
 
-    return c.ledger.once("people.link", day, work)
+    return c.ledger.once(f"people.link.{arrived}", day, work)
 
 
 def apply_people(c: Campaign, day: date) -> dict[str, Any]:
     """Apply what two people approved: additions, payments elsewhere, Braille, rows that are nobody's."""
-    effects, digest = _read_draft(_draft_path(c, day))
+    arrived = _arrived(c, day)
+    effects, digest = _read_draft(_draft_path(c, day, arrived))
+    subject = f"people:{day}:{arrived}"
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         programme, amount = c.programme.id, c.programme.benefit.amount_yen
-        assert_approved(connection, programme, f"people:{day}", digest, _needed(c, effects))
+        assert_approved(connection, programme, subject, digest, _needed(c, effects))
         opened = people.open_additions(connection, programme, effects.additions, amount, day)
         elsewhere = _move_elsewhere(connection, c, effects.elsewhere, day)
         braille = [
@@ -131,13 +137,13 @@ def apply_people(c: Campaign, day: date) -> dict[str, Any]:
             programme,
             "people.applied",
             "system",
-            f"people:{day}",
+            subject,
             {**counts, "hash": digest},
             day,
         )
         return counts
 
-    return c.ledger.once("people.apply", day, work)
+    return c.ledger.once(f"people.apply.{arrived}", day, work)
 
 
 def _needed(c: Campaign, effects: Effects) -> int:
@@ -157,8 +163,16 @@ def _move_elsewhere(
     return move(connection, c.programme.id, moves, "lists", "", day)
 
 
-def _draft_path(c: Campaign, day: date) -> Path:
-    return c.home / "drafts" / f"people-{day.isoformat()}.json"
+def _arrived(c: Campaign, day: date) -> str:
+    """A short name for what has arrived for that day, by content: other lists are another draft."""
+    datasets = ("register_changes", *list_names(c))
+    manifests = {name: c.staging.manifest(name, day) for name in datasets}
+    there = {name: found.sources for name, found in manifests.items() if found is not None}
+    return sha256(json.dumps(there, sort_keys=True).encode())[:8]
+
+
+def _draft_path(c: Campaign, day: date, arrived: str) -> Path:
+    return c.home / "drafts" / f"people-{day.isoformat()}-{arrived}.json"
 
 
 def _read_draft(path: Path) -> tuple[Effects, str]:

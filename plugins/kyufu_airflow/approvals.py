@@ -47,7 +47,7 @@ class LedgerApproval(ApprovalOperator):
 
     def execute(self, context: Any) -> Any:
         """Ask, unless there is nothing left to ask."""
-        if self.number > still_needed(self.draft):
+        if not still_needed(self.draft):
             log.info("%s: 承認は不要です(対象なし、または承認済み)。", self.draft["subject"])
             return None
         self.subject = f"{self.draft['subject']} の承認 ({self.number}人目/{self.of}人)"

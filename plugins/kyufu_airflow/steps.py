@@ -6,9 +6,11 @@ key, the business date.
 
 import importlib
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.steps.campaign import Campaign
 
 log = logging.getLogger("airflow.task")
+_FRAMES = 5
 LINK_RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 
 
@@ -87,7 +90,10 @@ def _session(party: str) -> "AbstractContextManager[SFTPClient]":
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn an expected error into its message alone; no retry unless the link was down."""
+    """Turn an expected error into its message alone; no retry unless the link was down.
+
+    An unexpected error shows its kind and places only: its message could hold a person's data.
+    """
     from pipelines.errors import KyufuError
     from pipelines.link.errors import LinkUnreachable
     from pipelines.programme import ProgrammeError
@@ -98,3 +104,11 @@ def clear_errors() -> Iterator[None]:
         raise AirflowException(str(error)) from None
     except (KyufuError, ProgrammeError, ConnectionNotUsable) as error:
         raise AirflowFailException(str(error)) from None
+    except Exception as error:
+        raise AirflowException(f"予期しない失敗: {_kind_and_places(error)}") from None
+
+
+def _kind_and_places(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} ({places})"

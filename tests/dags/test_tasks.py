@@ -81,6 +81,15 @@ class TestErrors:
             raise LinkUnreachable("relay is down")
         assert not isinstance(caught.value, AirflowFailException)
 
+    def test_an_unexpected_error_does_not_show_its_message(self):
+        from airflow.sdk.exceptions import AirflowException
+        from kyufu_airflow.steps import clear_errors
+
+        message = r"KeyError \(test_tasks.py:\d+"
+        with pytest.raises(AirflowException, match=message) as caught, clear_errors():
+            raise KeyError("新宿 太郎")
+        assert "新宿" not in str(caught.value)
+
 
 class TestApproval:
     @pytest.fixture
