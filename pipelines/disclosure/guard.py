@@ -29,11 +29,22 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Register:
+    """What the register says of the people a release is about, asked for only when something was found.
+
+    lines: (birth dates, household numbers) -> the lines of the households with somebody born then or of that number;
+    addresses: every household's address, once.
+    """
+
+    lines: Callable[[frozenset[str], frozenset[str]], Iterable[str]]
+    addresses: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
 class Guard:
     """The present state of protection.
 
-    list_days: dataset -> day of its newest list, None if it never came. own_lines: what the register says of some
-    people, a line a household.
+    list_days: dataset -> day of its newest list, None if it never came. own: some people's register.
     """
 
     protected: frozenset[str]
@@ -41,7 +52,7 @@ class Guard:
     secrets: tuple[Secret, ...]
     list_days: dict[str, date | None]
     undecided_rows: int
-    own_lines: Callable[[frozenset[str]], Iterable[str]]
+    own: Callable[[frozenset[str]], Register]
 
     def secrets_digest(self) -> str:
         """What the scan looks for, as a hash: the same bytes need no second look for the same secrets."""

@@ -65,7 +65,7 @@ def make_release(
         covered = people if disclosure.people == "payees" else frozenset()
         encoding = "cp932" if disclosure.people == "payees" else "utf-8"
         uncovered = [s for s in guard.secrets if s.person_id not in covered]
-        scan(payload, uncovered, lambda: guard.own_lines(people), encoding)
+        scan(payload, uncovered, guard.own(people), encoding)
     return Release(
         name, disclosure, payload, columns, people, records, sum_yen, day, secrets, _PERMIT
     )

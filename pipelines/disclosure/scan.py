@@ -9,11 +9,13 @@ lines, never more often.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import ahocorasick_rs
+import pyarrow as pa
 
-from pipelines.disclosure.guard import DisclosureRefused, Secret
+from pipelines.disclosure.guard import DisclosureRefused, Register, Secret
+from pipelines.intake.keys import date_key
 
 _NUMBER = re.compile(r"(?<!\d)\d{10}(?!\d)")
 _DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
@@ -24,27 +26,26 @@ _BLANKS = " \u3000"
 _BETWEEN_CELLS = ',"号室'
 
 KINDS = ("住民番号", "氏名と生年月日", "現在の居所")
-Hits = tuple[Counter[str], Counter[str], Counter[str]]
 
 
-def scan(
-    payload: bytes,
-    secrets: Sequence[Secret],
-    own_lines: Callable[[], Iterable[str]],
-    encoding: str = "utf-8",
-) -> None:
+def scan(payload: bytes, secrets: Sequence[Secret], own: Register, encoding: str = "utf-8") -> None:
     """Look through a release's final bytes for the people it must not be about.
-
-    own_lines: what the register says of the people it is about, a line a household; asked for only when needed.
 
     Raises:
         DisclosureRefused: something of a protected person stands in it; the message counts, it names nobody.
     """
-    found = find(payload.decode(encoding), secrets)
-    if not any(found):
-        return
-    allowed = find("\n".join(own_lines()), secrets)
-    leaks = [sum((there - own).values()) for there, own in zip(found, allowed, strict=True)]
+    text = fold(payload.decode(encoding))
+    numbers, names = _find_numbers(text, secrets), _find_names(text, secrets)
+    leaks = [0, 0, 0]
+    if numbers or names:
+        written = pa.array([s.birth_date for s in secrets if s.person_id in names], pa.string())
+        births = frozenset(date_key(written).drop_null().to_pylist())
+        lines = fold("\n".join(own.lines(births, frozenset(numbers))))
+        leaks[0] = sum((numbers - _find_numbers(lines, secrets)).values())
+        leaks[1] = sum((names - _find_names(lines, secrets)).values())
+    if addresses := _find_addresses(text, secrets):
+        known = _find_addresses(fold("\n".join(own.addresses())), secrets)
+        leaks[2] = sum((addresses - known).values())
     if any(leaks):
         told = "、".join(
             f"{kind}{count}件" for kind, count in zip(KINDS, leaks, strict=True) if count
@@ -52,14 +53,6 @@ def scan(
         raise DisclosureRefused(
             f"保護対象者の情報が送付データに含まれています({told})。送付を止めました。"
         )
-
-
-def find(text: str, secrets: Sequence[Secret]) -> Hits:
-    """How often each secret stands in the text: (numbers, names with birth date, addresses)."""
-    folded = fold(text)
-    ids = {s.resident_id for s in secrets if s.resident_id}
-    numbers = Counter(number for number in _NUMBER.findall(folded) if number in ids)
-    return numbers, _find_names(folded.split("\n"), secrets), _find_addresses(folded, secrets)
 
 
 def fold(text: str) -> str:
@@ -81,17 +74,37 @@ def _without(text: str, characters: str) -> str:
     return text
 
 
-def _find_names(records: Iterable[str], secrets: Sequence[Secret]) -> Counter[str]:
+def _find_numbers(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
+    """How often each protected person's number stands in the text."""
+    ids = {s.resident_id for s in secrets if s.resident_id}
+    return Counter(number for number in _NUMBER.findall(folded) if number in ids)
+
+
+def _find_names(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
     """Records that hold a protected person's birth date and, with it, one of that person's names."""
     by_birth: dict[str, dict[str, str]] = {}
-    for secret in secrets:
+    keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
+    for secret, key in zip(secrets, keys, strict=True):
         names = {fold(name): secret.person_id for name in secret.names if name}
-        by_birth.setdefault(secret.birth_date, {}).update(names)
+        for birth in {fold(secret.birth_date), key} - {None, ""}:
+            by_birth.setdefault(birth, {}).update(names)
+    as_lists_write = _standing(folded, [birth for birth in by_birth if not _DATE.fullmatch(birth)])
     hits: Counter[str] = Counter()
-    for record in records:
-        for birth in set(_DATE.findall(record)) & by_birth.keys():
-            hits.update({person for name, person in by_birth[birth].items() if name in record})
+    for record in folded.split("\n"):
+        births = set(_DATE.findall(record)) & by_birth.keys()
+        births.update(birth for birth in as_lists_write if birth in record)
+        found = (
+            person for birth in births for name, person in by_birth[birth].items() if name in record
+        )
+        hits.update(set(found))
     return hits
+
+
+def _standing(text: str, words: Sequence[str]) -> set[str]:
+    """Which of many words stand anywhere in the text."""
+    if not words:
+        return set()
+    return set(ahocorasick_rs.AhoCorasick(words).find_matches_as_strings(text, overlapping=True))
 
 
 def _find_addresses(folded: str, secrets: Sequence[Secret]) -> Counter[str]:

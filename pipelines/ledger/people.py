@@ -174,6 +174,47 @@ def states_of(
     return states
 
 
+def without_form(
+    connection: sa.Connection, programme: str, states: Iterable[Entitlement]
+) -> list[str]:
+    """Those in one of these states to whom no form was sent."""
+    e = tables.entitlement
+    query = sa.select(e.c.person_id).where(e.c.programme == programme, e.c.form_route.is_(None))
+    return list(connection.execute(query.where(e.c.state.in_(list(states)))).scalars())
+
+
+def households_with_form(
+    connection: sa.Connection, programme: str, households: set[str]
+) -> set[str]:
+    """Which of these households a form was sent to."""
+    e = tables.entitlement
+    query = sa.select(e.c.household_id).where(
+        e.c.programme == programme, e.c.form_route.is_not(None)
+    )
+    sent = connection.execute(query.where(e.c.household_id.is_not(None)).distinct()).scalars()
+    return households & set(sent)
+
+
+def mark_form_sent(
+    connection: sa.Connection, programme: str, people: Iterable[str], route: str, day: date
+) -> None:
+    """Remember by which way and when these people's forms went out."""
+    e = tables.entitlement
+    names = sa.Table(
+        "form_sent_to",
+        sa.MetaData(),
+        sa.Column("person_id", sa.Text, primary_key=True),
+        prefixes=["TEMPORARY"],
+    )
+    names.create(connection)
+    load(connection, names, ["person_id"], ((person,) for person in sorted(people)))
+    known = e.c.person_id.in_(sa.select(names.c.person_id))
+    connection.execute(
+        sa.update(e).where(e.c.programme == programme, known).values(form_route=route, form_on=day)
+    )
+    names.drop(connection)
+
+
 def release_approved_under_protection(
     connection: sa.Connection, programme: str, day: date
 ) -> tuple[int, int]:

@@ -50,6 +50,7 @@ entitlement = sa.Table(
     sa.UniqueConstraint("programme", "resident_id"),
     sa.Index("ix_entitlement_state", "programme", "state"),
     sa.Index("ix_entitlement_claim", "programme", "claim_id"),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 entitlement_event = sa.Table(
@@ -131,6 +132,7 @@ claim = sa.Table(
     sa.Column("account_number", sa.Text),
     sa.Column("account_holder_kana", sa.Text),
     sa.CheckConstraint("claim_id not like 'PLANT%'", name="no_planted_claim"),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 finding = sa.Table(
@@ -141,6 +143,7 @@ finding = sa.Table(
     sa.Column("code", sa.Text, primary_key=True),
     sa.Column("severity", sa.Text, nullable=False),
     sa.Column("person_id", sa.Text),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 batch = sa.Table(
@@ -189,6 +192,7 @@ payment = sa.Table(
     sa.ForeignKeyConstraint(["programme", "batch_id"], ["batch.programme", "batch.batch_id"]),
     sa.UniqueConstraint("programme", "payment_key"),
     sa.Index("ix_payment_batch", "programme", "batch_id"),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 # One row a person and payment. The partial unique index is the promise: one live payment per person and programme.
@@ -206,6 +210,7 @@ payment_item = sa.Table(
         "uq_payment_item_live", "programme", "person_id", unique=True,
         sqlite_where=sa.text("live"), postgresql_where=sa.text("live"),
     ),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 recovery = sa.Table(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import Guard, Secret
+from pipelines.disclosure.guard import Guard, Register, Secret
 from pipelines.intake import keys
 from pipelines.intake.checks import assert_validation_is_on
 from pipelines.intake.staging import Staging
@@ -148,7 +148,7 @@ class Campaign:
             secrets,
             list_days,
             undecided,
-            lambda wanted: household_lines(everybody, wanted),
+            lambda wanted: own_register(everybody, wanted),
         )
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
@@ -159,14 +159,42 @@ class Campaign:
         return {"subject": subject, "refused": reason}
 
 
-def household_lines(everybody: pa.Table, wanted: frozenset[str]) -> list[str]:
-    """What the register says of some people, a line a household: its shared items once, then each member's."""
-    rows = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted))))
+def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
+    """What the register says of some people, as the scan asks for it."""
+
+    def rows() -> pa.Table:
+        return everybody.filter(
+            pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted)))
+        )
+
+    def lines(births: frozenset[str], households: frozenset[str]) -> list[str]:
+        own = rows()
+        born = pc.is_in(own.column("birth_date"), value_set=_ids(set(births)))
+        near = own.filter(born).column("household_id").drop_null().combine_chunks()
+        named = pc.is_in(own.column("household_id"), value_set=_ids(set(households)))
+        return household_lines(
+            own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near)))
+        )
+
+    def addresses() -> list[str]:
+        own = rows()
+        each = own.group_by("household_id").aggregate(
+            [("address", "one"), ("address_supplement", "one")]
+        )
+        return [
+            str(a) for a in _joined(each, ("address_one", "address_supplement_one")).to_pylist()
+        ]
+
+    return Register(lines, addresses)
+
+
+def household_lines(rows: pa.Table) -> list[str]:
+    """A line a household: its shared items once, then each member's."""
     shared = ("household_id", "postal_code", "address", "address_supplement", "head_name_kanji")
     own = [name for name in ITEMS if name not in shared]
     lines = pa.table(
         {
-            "household": pc.coalesce(rows.column("household_id"), rows.column("person_id")),
+            "household": rows.column("household_id"),
             "shared": _joined(rows, shared),
             "own": _joined(rows, own),
         }

@@ -37,7 +37,8 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
         return {"dataset": dataset, "received": False}
     if c.ledger.result_of("claims.decide", day) is not None:
         raise InputRefused(
-            f"{dataset} {day}: この日の申請はもう突合しました。あとから届いた申請は、次の業務日の日付で受け取ってください。"
+            f"{dataset} {day}: この日の申請はもう突合しました。"
+            "あとから届いた申請は、次の業務日の日付で受け取ってください。"
         )
     return {**inbox.stage_and_enter(c, dataset, day, files), "received": True}
 

@@ -1,5 +1,6 @@
 """The application forms: the contractor's file, and the ward's own way for protected people and Braille households."""
 
+import json
 from datetime import date
 from typing import Any
 
@@ -36,15 +37,15 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         guard = c.guard(day)
-        everybody = c.people_with_states()
-        waiting = _waiting(everybody)
+        waiting = _waiting(c, connection)
         in_house = pc.or_(
             pc.is_in(
                 waiting.column("person_id"),
                 value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
             ),
             pc.or_(
-                pc.is_null(waiting.column("household_id")), _form_already_sent(everybody, waiting)
+                pc.is_null(waiting.column("household_id")),
+                _form_already_sent(c, connection, waiting),
             ),
         )
         made = {}
@@ -93,20 +94,24 @@ def confirm(c: Campaign, day: date) -> dict[str, Any]:
     return {"files": [outbox.await_acknowledgement(c, name, day) for name in draft["names"]]}
 
 
-def _waiting(everybody: pa.Table) -> pa.Table:
+def _waiting(c: Campaign, connection: sa.Connection) -> pa.Table:
     """Everybody who may claim and has no form yet, in register order."""
-    may_claim = pc.is_in(everybody.column("state"), value_set=pa.array([str(s) for s in _SENT_TO]))
-    return everybody.filter(pc.and_(may_claim, pc.is_null(everybody.column("form_route"))))
-
-
-def _form_already_sent(everybody: pa.Table, waiting: pa.Table) -> pa.ChunkedArray:
-    """People who joined a household after its form was sent: theirs goes by the ward's own way."""
-    sent = (
-        everybody.filter(pc.is_valid(everybody.column("form_route")))
-        .column("household_id")
-        .drop_null()
+    ids = people.without_form(connection, c.programme.id, _SENT_TO)
+    everybody = c.people()
+    return everybody.filter(
+        pc.is_in(everybody.column("person_id"), value_set=pa.array(ids, pa.string()))
     )
-    return pc.is_in(waiting.column("household_id"), value_set=sent.combine_chunks())
+
+
+def _form_already_sent(
+    c: Campaign, connection: sa.Connection, waiting: pa.Table
+) -> pa.ChunkedArray:
+    """People who joined a household after its form was sent: theirs goes by the ward's own way."""
+    households = waiting.column("household_id")
+    sent = people.households_with_form(
+        connection, c.programme.id, set(households.drop_null().to_pylist())
+    )
+    return pc.is_in(households, value_set=pa.array(sorted(sent), pa.string()))
 
 
 def _contractor(
@@ -189,17 +194,9 @@ def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]
 
 
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
-    import json
-
     route = "contractor" if name.startswith("forms_") else "inhouse"
     who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
-    e = tables.entitlement
-    connection.execute(
-        sa.update(e)
-        .where(e.c.programme == c.programme.id, e.c.person_id == sa.bindparam("b_person"))
-        .values(form_route=route, form_on=day),
-        [{"b_person": person} for person in who],
-    )
+    people.mark_form_sent(connection, c.programme.id, who, route, day)
     record(
         connection,
         c.programme.id,

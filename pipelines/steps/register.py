@@ -97,10 +97,10 @@ def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
 
 def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
     """Take out who was not on the register on the base date: died or moved away before it, notified later."""
+    if c.staging.manifest("register_changes", day) is None:
+        return {"ineligible": 0}  # not done: they may still come today
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        if c.staging.manifest("register_changes", day) is None:
-            return {"ineligible": 0}
         rows = c.staging.read("register_changes", day)
         gone = rows.filter(pc.and_(_is(rows, "death", "moved_out"), _before_base_date(c, rows)))
         wanted = {f"R{r}" for r in gone.column("resident_id").to_pylist()}

@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("account_holder_kana", sa.Text(), nullable=True),
         sa.CheckConstraint("claim_id not like 'PLANT%'", name=op.f("ck_claim_no_planted_claim")),
         sa.PrimaryKeyConstraint("programme", "claim_id", name=op.f("pk_claim")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "entitlement",
@@ -142,6 +143,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "programme", "resident_id", name=op.f("uq_entitlement_programme_resident_id")
         ),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("entitlement", schema=None) as batch_op:
         batch_op.create_index("ix_entitlement_claim", ["programme", "claim_id"], unique=False)
@@ -175,6 +177,7 @@ def upgrade() -> None:
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("programme", "claim_id", "line", "code", name=op.f("pk_finding")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "intake_file",
@@ -310,6 +313,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "programme", "payment_key", name=op.f("uq_payment_programme_payment_key")
         ),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.create_index("ix_payment_batch", ["programme", "batch_id"], unique=False)
@@ -335,6 +339,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "programme", "payment_id", "person_id", name=op.f("pk_payment_item")
         ),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("payment_item", schema=None) as batch_op:
         batch_op.create_index(

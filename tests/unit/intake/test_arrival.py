@@ -1,0 +1,253 @@
+"""Files on the ward's own PC: the right day, whole sets, a control sheet that agrees, a signed zero."""
+
+from datetime import date
+
+import pytest
+
+from pipelines.disclosure.guard import DisclosureRefused
+from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.intake.staging import Staging, sha256
+from pipelines.ledger.engine import open_engine
+from pipelines.ledger.store import Ledger
+from pipelines.programme import ROOT, Settings, load_programme
+from pipelines.steps import inbox, register, welfare
+from pipelines.steps.campaign import Campaign
+from tests.unit.intake.refusals import CANARY, refusal
+from tests.unit.ledger.ledger_world import new_sqlite
+
+# a step that refuses a day after staging it leaves it staged: it must hand its check to `receive.stage` as the gate
+GATED = pytest.mark.xfail(
+    reason="steps check declared totals after staging, not before", strict=True
+)
+DAY = date(2020, 5, 18)
+PROGRAMME = ROOT / "programmes" / "shinjuku-2020.toml"
+HEADER = "住民番号,世帯番号,カナ氏名,漢字氏名,続柄,生年月日,郵便番号,住所,方書,世帯主漢字氏名"
+ROW = "{0:010d},{0:010d},ミホン,見本花子,02,19800401,1600022,東京都新宿区新宿１丁目,,見本花子"
+PLACEMENT = "氏名,生年月日,住民票所在市区町村名,施設所在市区町村名"
+
+
+def _csv(*lines, encoding="cp932"):
+    return "".join(f"{line}\r\n" for line in lines).encode(encoding)
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """A campaign on an empty ledger, without a link."""
+    settings = Settings(
+        programme_path=PROGRAMME,
+        home=tmp_path / "home",
+        inputs=tmp_path / "inputs",
+        ledger_url=new_sqlite(tmp_path),
+    )
+    engine = open_engine(settings.ledger_url)
+    programme = load_programme(PROGRAMME)
+    ledger = Ledger(engine, programme.id)
+    yield Campaign(programme, settings, ledger, Staging(settings.home), None)
+    engine.dispose()
+
+
+@pytest.fixture
+def arrive(campaign):
+    """Put a file into the folder of the day."""
+
+    def put(name, data, day=DAY):
+        folder = campaign.inbox / day.isoformat()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        return data
+
+    return put
+
+
+def _sheet(data, rows, **other):
+    items = {
+        "基準日": "20200427",
+        "抽出日時": "20200518090000",
+        "件数": str(rows),
+        "世帯数": str(rows),
+        "SHA256": sha256(data),
+        "作成者": "見本",
+        **other,
+    }
+    return _csv("項目,値", *(f"{item},{value}" for item, value in items.items()))
+
+
+@pytest.fixture
+def extract(arrive):
+    """An extract of three rows with its control sheet."""
+
+    def put(*, rows=3, bad=(), **sheet):
+        data = _csv(HEADER, *(ROW.format(n) for n in range(1, rows + 1)), *bad)
+        arrive("register_20200518.csv", data)
+        arrive("register_20200518.control.csv", _sheet(data, rows + len(bad), **sheet))
+        return data
+
+    return put
+
+
+# the register and its control sheet
+
+
+def test_an_extract_with_its_control_sheet_is_taken_in_and_frozen(campaign, extract):
+    extract()
+    assert register.receive_register(campaign, DAY)["accepted"] == 3
+    assert register.freeze_snapshot(campaign, DAY)["people"] == 3
+
+
+def test_the_snapshot_freezes_once(campaign, extract):
+    extract()
+    register.receive_register(campaign, DAY)
+    first = register.freeze_snapshot(campaign, DAY)
+    assert register.freeze_snapshot(campaign, DAY) == {**first, "repeated": True}
+    later = date(2020, 5, 19)
+    assert register.freeze_snapshot(campaign, later)["frozen"] is False
+
+
+def test_a_missing_extract_is_named_with_its_folder(campaign):
+    message = refusal(InputMissing, lambda: register.receive_register(campaign, DAY))
+    assert "2020-05-18/register_20200518.csv" in message
+
+
+def test_a_missing_control_sheet_is_named(campaign, arrive):
+    arrive("register_20200518.csv", _csv(HEADER, ROW.format(1)))
+    message = refusal(InputMissing, lambda: register.receive_register(campaign, DAY))
+    assert "register_20200518.control.csv" in message
+    assert campaign.staging.manifest("register", DAY) is None
+
+
+def test_f29_an_extract_of_another_day_is_refused(campaign, arrive):
+    arrive("register_20200517.csv", _csv(HEADER, ROW.format(1)))
+    message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
+    assert "register_20200517.csv" in message
+    assert "register_20200518.csv" in message
+
+
+@pytest.mark.parametrize(
+    "item", ["SHA256", pytest.param("基準日", marks=GATED), pytest.param("件数", marks=GATED)]
+)
+def test_f29_a_control_sheet_that_disagrees_is_refused_and_nothing_is_staged(
+    campaign, extract, item
+):
+    extract(**{item: "20200426"})
+    message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
+    assert f"「{item}」" in message
+    assert campaign.staging.manifest("register", DAY) is None
+    assert register.freeze_snapshot(campaign, DAY)["frozen"] is False
+
+
+def test_f29_a_truncated_extract_is_refused(campaign, arrive, extract):
+    arrive("register_20200518.csv", extract()[:-40])
+    assert "SHA256" in refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
+
+
+def test_an_extract_with_quarantined_rows_does_not_freeze(campaign, extract):
+    extract(bad=[f"12,{CANARY}"])
+    assert register.receive_register(campaign, DAY)["quarantined"] == 1
+    message = refusal(InputRefused, lambda: register.freeze_snapshot(campaign, DAY))
+    assert "保留1行" in message
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [b"", _csv("項目,内容"), _csv("項目,値", f"件数,3,{CANARY}"), b"\x81", _csv("基準日,20200427")],
+)
+def test_what_is_no_control_sheet_is_refused(sheet):
+    assert "register.control.csv" in refusal(
+        InputRefused, lambda: inbox.read_sheet(sheet, "register.control.csv")
+    )
+
+
+# the lists and their declarations of zero
+
+
+def _zero(**other):
+    items = {
+        "名簿": "placement_elderly",
+        "基準日": "20200518",
+        "件数": "0",
+        "申告者": "見本",
+        **other,
+    }
+    return _csv("項目,値", *(f"{item},{value}" for item, value in items.items()))
+
+
+@pytest.fixture
+def empty_list(arrive):
+    arrive("placement_elderly_20200518.csv", _csv(PLACEMENT))
+    return "placement_elderly"
+
+
+def test_an_empty_list_passes_with_its_signed_zero(campaign, arrive, empty_list):
+    arrive("placement_elderly_20200518.zero.csv", _zero())
+    result = welfare.receive_list(campaign, DAY, empty_list)
+    assert (result["received"], result["rows_in"]) == (True, 0)
+    assert campaign.guard(DAY).list_days[empty_list] == DAY
+
+
+@GATED
+def test_f33_an_empty_list_without_its_zero_is_refused_and_counts_as_missing(campaign, empty_list):
+    message = refusal(InputRefused, lambda: welfare.receive_list(campaign, DAY, empty_list))
+    assert "placement_elderly_20200518.zero.csv" in message
+    assert campaign.guard(DAY).list_days[empty_list] is None
+
+
+@GATED
+@pytest.mark.parametrize("wrong", [{"名簿": "placement_disability"}, {"件数": "1"}, {"申告者": ""}])
+def test_f33_a_declaration_for_something_else_is_refused(campaign, arrive, empty_list, wrong):
+    arrive("placement_elderly_20200518.zero.csv", _zero(**wrong))
+    message = refusal(InputRefused, lambda: welfare.receive_list(campaign, DAY, empty_list))
+    assert "placement_elderly_20200518.zero.csv" in message
+    assert campaign.guard(DAY).list_days[empty_list] is None
+
+
+@GATED
+def test_f33_a_list_of_which_no_row_is_readable_is_no_empty_list(campaign, arrive):
+    arrive("placement_elderly_20200518.csv", _csv(PLACEMENT, f"{CANARY}"))
+    refusal(KyufuError, lambda: _receive_and_check_lists(campaign))
+
+
+def _receive_and_check_lists(campaign):
+    welfare.receive_list(campaign, DAY, "placement_elderly")
+    one_list = campaign.programme.model_copy(
+        update={"list_sources": (campaign.programme.source("placement_elderly"),)}
+    )
+    campaign.guard(DAY).assert_lists_current(one_list, DAY)
+
+
+def test_a_list_that_did_not_come_today_is_no_error_but_none_ever_is(campaign):
+    assert welfare.receive_list(campaign, DAY, "placement_elderly")["received"] is False
+    with pytest.raises(DisclosureRefused, match="facility_children"):
+        campaign.guard(DAY).assert_lists_current(campaign.programme, DAY)
+
+
+def test_a_list_after_its_collection_period_is_refused_visibly(campaign, arrive):
+    day = date(2020, 9, 1)
+    arrive("placement_elderly_20200901.csv", _csv(PLACEMENT, f"{CANARY},1,2,3"), day)
+    result = welfare.receive_list(campaign, day, "placement_elderly")
+    assert result["received"] is False
+    assert "2020-05-01 .. 2020-08-31" in result["refused"]
+    assert CANARY not in str(result)
+    assert campaign.staging.manifest("placement_elderly", day) is None
+
+
+# sets of files
+
+
+def test_half_of_a_set_is_refused_by_name(campaign, arrive):
+    arrive("inhouse_claims_20200518.csv", b"x")
+    message = refusal(InputMissing, lambda: inbox.read_ward_files(campaign, "inhouse_claims", DAY))
+    assert "inhouse_members_20200518.csv" in message
+
+
+def test_nothing_of_a_set_is_nothing(campaign):
+    assert inbox.read_ward_files(campaign, "inhouse_claims", DAY) is None
+
+
+def test_an_intake_is_entered_once_with_counts_only(campaign, extract):
+    extract()
+    first = register.receive_register(campaign, DAY)
+    assert register.receive_register(campaign, DAY) == first
+    with campaign.ledger.read() as connection:
+        totals = inbox.intake_totals(connection, campaign.programme.id)
+    assert totals == {"rows_in": 3, "accepted": 3, "quarantined": 0, "duplicates": 0}
+    assert not any("見本" in str(value) for value in first.values())

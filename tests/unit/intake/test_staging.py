@@ -1,0 +1,153 @@
+"""Staging: a day's folder exists whole or not at all, the same bytes give the same bytes, others are refused."""
+
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.intake import staging as staging_module
+from pipelines.intake.staging import Manifest, Staging, sha256, write_parquet
+from pipelines.programme import ROOT
+
+DAY = date(2020, 5, 18)
+ROWS = pa.table({"resident_id": ["0000000001", "0000000002"], "row": [2, 3]})
+FILES = {"register_20200518.csv": b"bytes"}
+MANIFEST = Manifest(
+    "register",
+    "2020-05-18",
+    {"register_20200518.csv": sha256(b"bytes")},
+    4,
+    2,
+    1,
+    1,
+    0,
+    {"REQUIRED": 1},
+)
+
+
+def _write(home, manifest=MANIFEST, files=FILES):
+    return Staging(home).write(manifest, {"rows": ROWS}, files)
+
+
+def _bytes(home):
+    return {p.relative_to(home): p.read_bytes() for p in sorted(home.rglob("*")) if p.is_file()}
+
+
+def test_a_staged_day_is_read_back(tmp_path):
+    _write(tmp_path)
+    staging = Staging(tmp_path)
+    assert staging.manifest("register", DAY) == MANIFEST
+    assert staging.read("register", DAY).equals(ROWS)
+    assert staging.days("register", DAY) == [DAY]
+    assert staging.days("register", date(2020, 5, 17)) == []
+
+
+def test_the_files_are_kept_as_they_came(tmp_path):
+    _write(tmp_path)
+    kept = Staging(tmp_path).folder("register", DAY) / "source" / "register_20200518.csv"
+    assert kept.read_bytes() == b"bytes"
+
+
+def test_the_same_bytes_again_change_nothing(tmp_path):
+    _write(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    assert _write(tmp_path) == MANIFEST
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path):
+    _write(tmp_path / "one")
+    _write(tmp_path / "two")
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+
+
+def test_f29_other_bytes_for_a_staged_day_are_refused(tmp_path):
+    _write(tmp_path)
+    before = _bytes(tmp_path)
+    other = replace(MANIFEST, sources={"register_20200518.csv": sha256(b"others")})
+    with pytest.raises(InputRefused, match="2020-05-18"):
+        _write(tmp_path, other, {"register_20200518.csv": b"others"})
+    assert _bytes(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"rows_in": 5}, {"accepted": 1}, {"quarantined": 0}, {"duplicates": 2}]
+)
+def test_f31_counts_that_do_not_add_up_fail(tmp_path, change):
+    with pytest.raises(KyufuError, match="≠"):
+        _write(tmp_path, replace(MANIFEST, **change))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_day_that_is_not_staged_is_missing(tmp_path):
+    with pytest.raises(InputMissing, match="register 2020-05-18"):
+        Staging(tmp_path).read("register", DAY)
+    assert Staging(tmp_path).manifest("register", DAY) is None
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from tests.unit.intake.test_staging import _write
+real = Path.rename
+def rename(self, target):
+    if Path(target).name == {name!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, target)
+Path.rename = rename
+_write(Path({home!r}))
+"""
+
+
+def test_f30_killed_before_the_last_rename_the_day_does_not_exist(tmp_path):
+    code = KILLED.format(name="dt=2020-05-18", home=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    staging = Staging(tmp_path)
+    assert staging.manifest("register", DAY) is None
+    assert staging.days("register", DAY) == []
+    with pytest.raises(InputMissing):
+        staging.read("register", DAY)
+    assert _write(tmp_path) == MANIFEST
+    assert staging.read("register", DAY).equals(ROWS)
+
+
+def test_f30_what_a_killed_run_left_is_gone_after_the_next(tmp_path):
+    left = Staging(tmp_path).folder("register", DAY).with_name(".dt=2020-05-18.1")
+    left.mkdir(parents=True)
+    (left / "rows.parquet").write_bytes(b"half")
+    _write(tmp_path)
+    assert [p.name for p in (tmp_path / "staging" / "register").iterdir()] == ["dt=2020-05-18"]
+
+
+def test_f30_a_short_footer_never_gets_the_final_name(tmp_path, monkeypatch):
+    class Short:
+        num_rows = 1
+
+    monkeypatch.setattr(staging_module.pq, "read_metadata", lambda _path: Short)
+    with pytest.raises(KyufuError, match=r"rows\.parquet"):
+        write_parquet(ROWS, tmp_path / "rows.parquet")
+    assert not (tmp_path / "rows.parquet").exists()
+
+
+def test_f30_a_full_disk_leaves_no_day(tmp_path, monkeypatch):
+    def full(table, path, **options):
+        Path(path).write_bytes(b"PAR1")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(staging_module.pq, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        _write(tmp_path)
+    assert Staging(tmp_path).manifest("register", DAY) is None
+
+
+def test_f43_a_staged_day_is_readable_by_nobody_else(tmp_path):
+    _write(tmp_path)
+    assert stat.S_IMODE(Staging(tmp_path).folder("register", DAY).stat().st_mode) == 0o700
