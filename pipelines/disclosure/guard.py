@@ -78,7 +78,7 @@ class Guard:
                 raise DisclosureRefused(_too_old(source, newest, age, programme.lists.max_age_days))
         if self.undecided_rows:
             raise DisclosureRefused(
-                f"住民登録のある人の名簿の行で、候補者の見つからないものが{self.undecided_rows}行あります。"
+                f"名簿の行で、候補者の見つからないもの、または誤りで保留になったものが{self.undecided_rows}行あります。"
                 "二人の職員が判断するまで何も送りません。"
             )
 

@@ -27,7 +27,9 @@ def load(
         _copy(connection, f"copy {table.name} ({names}) from stdin", rows)
         return
     marks = ", ".join("?" * len(columns))
-    values = [tuple(v.isoformat() if isinstance(v, date) else v for v in row) for row in rows]
+    values = [tuple(row) for row in rows]
+    if values and any(isinstance(value, date) for value in values[0]):
+        values = [tuple(map(_plain, row)) for row in values]
     if values:
         connection.exec_driver_sql(f"insert into {table.name} ({names}) values ({marks})", values)  # noqa: S608
 
@@ -45,6 +47,10 @@ def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any
         broken = isinstance(error, psycopg.IntegrityError)
         kind = sa.exc.IntegrityError if broken else sa.exc.DBAPIError
         raise kind(statement, None, error, hide_parameters=True) from None
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def insert_rows(

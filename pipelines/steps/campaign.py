@@ -1,7 +1,7 @@
 """What every step is given: the programme, the ledger, staging, the people as they stand, and the link."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -147,9 +147,14 @@ class Campaign:
             frozenset(withheld),
             secrets,
             list_days,
-            undecided,
+            undecided + self._quarantined_list_rows(list_days),
             lambda wanted: own_register(everybody, wanted),
         )
+
+    def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
+        """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""
+        newest = (self.staging.manifest(dataset, day) for dataset, day in list_days.items() if day)
+        return sum(manifest.quarantined for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
         """Record that something was refused, so that it is seen, and say so."""

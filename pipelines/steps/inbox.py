@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -100,10 +100,14 @@ def _day_files(payload: bytes) -> list[str]:
 
 
 def stage_and_enter(
-    c: Campaign, dataset: str, day: date, files: Mapping[str, bytes]
+    c: Campaign,
+    dataset: str,
+    day: date,
+    files: Mapping[str, bytes],
+    gate: Callable[[Manifest], None] = lambda _counts: None,
 ) -> dict[str, Any]:
-    """Stage a dataset's files and enter their counts in the ledger."""
-    manifest = receive.stage(c.programme, c.staging, dataset, day, files)
+    """Stage a dataset's files and enter their counts in the ledger; `gate` sees the counts first and may refuse."""
+    manifest = receive.stage(c.programme, c.staging, dataset, day, files, gate)
     failpoint("inbox.staged")
     enter(c, manifest)
     return counts(manifest)

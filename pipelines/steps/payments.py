@@ -93,6 +93,7 @@ def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
 def _confirm_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
     """One batch: the bank has acknowledged exactly what was declared."""
     result = outbox.await_acknowledgement(c, name, day)
+    failpoint("payments.sent")
     if _state(c, batch_id) == Batch.SENDING:
         with c.ledger.write() as connection:
             payments.set_batch_state(
@@ -110,11 +111,16 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
         content = payments.content_hash(part)
         batches.append(
             Declared(
-                f"B{content[:16]}", f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
+                _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
                 zengin.account_hash([_record(p, p.account_holder_kana) for p in part]), content,
             )
         )  # fmt: skip
     return batches
+
+
+def _batch_id(content: str, part: Sequence[Payment]) -> str:
+    """From the content, and the first key: the same people drafted again after a rejection are another batch."""
+    return "B" + hashlib.sha256(f"{content}{part[0].payment_key}".encode()).hexdigest()[:16]
 
 
 def _transfer_date(c: Campaign, day: date) -> date:

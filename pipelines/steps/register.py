@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused
 from pipelines.intake.keys import date_key
-from pipelines.intake.staging import sha256
+from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record
@@ -37,11 +37,11 @@ def receive_register(c: Campaign, day: date) -> dict[str, Any]:
         raise InputRefused(
             f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
         )
-    result = inbox.stage_and_enter(c, "register", day, files)
-    manifest = c.staging.manifest("register", day)
-    assert manifest is not None  # noqa: S101 - just written
-    inbox.assert_control_sheet(c, sheet, manifest, data, sheet_path.name)
-    return {**result, "received": True}
+
+    def gate(counts: Manifest) -> None:
+        inbox.assert_control_sheet(c, sheet, counts, data, sheet_path.name)
+
+    return {**inbox.stage_and_enter(c, "register", day, files, gate), "received": True}
 
 
 def receive_changes(c: Campaign, day: date) -> dict[str, Any]:

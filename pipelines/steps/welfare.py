@@ -14,7 +14,7 @@ from pipelines.errors import InputRefused, PeriodRefused
 from pipelines.files import write_whole
 from pipelines.intake import keys
 from pipelines.intake.receive import assert_may_enter
-from pipelines.intake.staging import sha256
+from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import MOVES, Entitlement
@@ -43,10 +43,12 @@ def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
         assert_may_enter(c.programme.source(dataset), day)
     except PeriodRefused as error:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
-    result = inbox.stage_and_enter(c, dataset, day, files)
-    if result["rows_in"] == 0:
-        _assert_zero_declared(c, dataset, day)
-    return {**result, "received": True}
+
+    def gate(counts: Manifest) -> None:
+        if counts.accepted == 0:
+            _assert_zero_declared(c, dataset, day)
+
+    return {**inbox.stage_and_enter(c, dataset, day, files, gate), "received": True}
 
 
 def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:

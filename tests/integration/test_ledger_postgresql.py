@@ -1,0 +1,170 @@
+"""The ledger's specification (`tests/unit/ledger`) on a real PostgreSQL, started here and stopped here.
+
+The server is this module's own: a new cluster in a temporary folder, run as a user without rights, reachable only
+through a socket in that folder.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from pipelines.ledger import tables
+from pipelines.ledger.engine import open_engine, open_ledger
+from pipelines.ledger.store import Ledger
+from tests.components import require
+from tests.unit.ledger import (
+    test_approvals,
+    test_balance,
+    test_moves_of_money,
+    test_payments,
+    test_schema,
+    test_store,
+)
+from tests.unit.ledger.test_approvals import *  # noqa: F403
+from tests.unit.ledger.test_balance import *  # noqa: F403
+from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
+from tests.unit.ledger.test_payments import *  # noqa: F403
+from tests.unit.ledger.test_schema import *  # noqa: F403
+from tests.unit.ledger.test_store import *  # noqa: F403
+
+pytestmark = pytest.mark.component("postgresql")
+MODULES = (
+    test_approvals,
+    test_balance,
+    test_moves_of_money,
+    test_payments,
+    test_schema,
+    test_store,
+)
+_NUMBER = count(1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Path]:
+    """The socket folder of a running PostgreSQL with a migrated database `ledger`."""
+    program = Path(require("postgresql")).resolve()
+    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    account = {"user": user, "group": pwd.getpwnam(user).pw_gid} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="kyufu-pg-"))
+    shutil.chown(folder, user)
+    data = folder / "data"
+    initdb = [
+        program.with_name("initdb"),
+        "-D",
+        data,
+        "-U",
+        "kyufu",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--auth=trust",
+    ]
+    subprocess.run(
+        [*initdb, "--no-sync"], check=True, cwd=folder, stdout=subprocess.DEVNULL, extra_groups=[] if account else None,
+        **account,
+    )  # fmt: skip
+    settings = {
+        "listen_addresses": "", "unix_socket_directories": str(folder), "max_connections": "50",
+        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
+    }  # fmt: skip
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [program, "-D", data, *flags], cwd=folder, stdout=log, stderr=log,
+        extra_groups=[] if account else None, **account
+    )  # fmt: skip
+    try:
+        _wait(folder, process)
+        _command(folder, "create database ledger")
+        open_ledger(_url(folder, "ledger")).dispose()
+        yield folder
+    finally:
+        process.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing is kept
+        process.wait(timeout=30)
+        log.close()
+        shutil.rmtree(folder)
+
+
+def _wait(folder: Path, process: subprocess.Popen) -> None:
+    last_moment = time.monotonic() + 30
+    while True:
+        try:
+            _command(folder, "select 1")
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > last_moment:
+                pytest.fail((folder / "log").read_text())
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _command(folder: Path, statement: str) -> None:
+    with psycopg.connect(
+        host=str(folder), user="kyufu", dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute(statement)
+
+
+def _url(folder: Path, database: str) -> str:
+    return f"postgresql://kyufu@/{database}?host={folder}"
+
+
+@pytest.fixture(scope="module")
+def engine(server: Path) -> Iterator[sa.Engine]:
+    """The one migrated database that the tests share, one after the other."""
+    opened = open_engine(_url(server, "ledger"))
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Iterator[Ledger]:
+    """An empty ledger; what a test leaves in it, or takes off it, is undone."""
+    yield Ledger(engine, "test-2020")
+    names = ", ".join(table.name for table in tables.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("set local session_replication_role = replica")
+        connection.exec_driver_sql(f"truncate {names} restart identity")
+        for table in ("audit", "entitlement_event"):
+            connection.exec_driver_sql(f"alter table {table} enable trigger all")
+
+
+@pytest.fixture
+def unmigrated(server: Path) -> str:
+    """The URL of an empty database."""
+    database = f"empty{next(_NUMBER)}"
+    _command(server, f"create database {database}")
+    return _url(server, database)
+
+
+def test_the_ledger_here_is_postgresql(ledger: Ledger) -> None:
+    assert ledger.engine.dialect.name == "postgresql"
+
+
+def test_the_whole_specification_is_run_here() -> None:
+    names = [name for module in MODULES for name in _specification(module)]
+    assert len(names) == len(set(names))
+    assert set(names) <= set(globals())
+    folder = Path(__file__).parents[1] / "unit" / "ledger"
+    assert {m.__name__.rpartition(".")[2] for m in MODULES} == {
+        p.stem for p in folder.glob("test_*.py")
+    }
+
+
+def _specification(module: ModuleType) -> list[str]:
+    """A module's tests and fixtures."""
+    source = module.__name__
+    public = {n: v for n, v in vars(module).items() if not n.startswith("_") and callable(v)}
+    return [n for n, v in public.items() if getattr(v, "__module__", None) == source]
