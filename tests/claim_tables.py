@@ -1,9 +1,9 @@
 """Claim cases as a caseworker writes them: tables of people and claims in, tables of decisions out.
 
-A case file (`tests/sql/claims/*.txt`) holds cases. A case begins with `# title` and has blocks: `people` (who exists and
-how they stand), `earlier` (claims of earlier days), `newcomers` (born or moved in after the base date), `claims` (of
-today), `then people` (whoever is decided today, nobody else) and `then claims` (what became of each). Names, kana, birth
-dates and addresses come from `tests/sql/claims/town.txt`.
+A case file (`tests/sql/claims/*.txt`) holds cases. A case begins with `# title` and has blocks: `people` (who
+exists and how they stand), `earlier` (claims of earlier days), `newcomers` (born or moved in after the base date),
+`claims` (of today), `then people` (whoever is decided today, nobody else) and `then claims` (what became of each).
+Names, kana, birth dates and addresses come from `tests/sql/claims/town.txt`.
 
 Cells of `claims`:
 
@@ -95,7 +95,9 @@ def town() -> dict[str, Row]:
 def people_relation(case: Case) -> pa.Table:
     """The case's people as the SQL's relation."""
     rows = case.rows("people")
-    columns: dict[str, list[str | None]] = {n: [] for n in ("person_id", "resident_id", "household_id", "name_kanji")}
+    columns: dict[str, list[str | None]] = {
+        n: [] for n in ("person_id", "resident_id", "household_id", "name_kanji")
+    }
     columns |= {n: [] for n in ("kana", "born", "address", "relationship", "state", "claim_id")}
     for row in rows:
         known = town()[row["person"]]
@@ -111,12 +113,15 @@ def people_relation(case: Case) -> pa.Table:
             columns[name].append(value)
     text = {name: pa.array(values, pa.string()) for name, values in columns.items()}
     table = {
-        **{n: text[n] for n in ("person_id", "resident_id", "household_id", "name_kanji", "relationship", "state", "claim_id")},
+        **{n: text[n] for n in text if n not in ("kana", "born", "address")},
         "name_key": keys.name_key(text["name_kanji"]), "kana_key": keys.kana_key(text["kana"]),
         "loose_kana_key": keys.loose_kana_key(text["kana"]), "date_key": keys.date_key(text["born"]),
         "address_key": keys.address_key(text["address"], MUNICIPALITY),
     }  # fmt: skip
-    marked = {mark: {r["person"] for r in rows if mark in r["also"].split()} for mark in ("protected", "died")}
+    marked = {
+        mark: {r["person"] for r in rows if mark in r["also"].split()}
+        for mark in ("protected", "died")
+    }
     return matching.person_relation(pa.table(table), marked["protected"], marked["died"])
 
 
@@ -125,13 +130,30 @@ def staged_claims(rows: list[Row], channel: str, day: str = TODAY) -> tuple[pa.T
     chosen = [row for row in rows if row["channel"] == channel]
     claims = [_claim(row, day) for row in chosen]
     members = [member for row in chosen for member in _members(row)]
-    names = list(_claim({"claim": "", "channel": channel, "kind": "new", "applicant": "", "account": "-", "also": ""}, day))
-    return _with_keys(claims, names, "applicant_"), _with_keys(members, ["claim_no", "line", "name_kanji", "birth_date", "not_wanted"], "")
+    names = list(
+        _claim(
+            {
+                "claim": "",
+                "channel": channel,
+                "kind": "new",
+                "applicant": "",
+                "account": "-",
+                "also": "",
+            },
+            day,
+        )
+    )
+    return _with_keys(claims, names, "applicant_"), _with_keys(
+        members, ["claim_no", "line", "name_kanji", "birth_date", "not_wanted"], ""
+    )
 
 
 def _with_keys(rows: list[dict[str, str]], names: list[str], prefix: str) -> pa.Table:
     table = pa.table({n: pa.array([row[n] for row in rows], pa.string()) for n in names})
-    made = {"name_key": keys.name_key(table.column(f"{prefix}name_kanji")), "date_key": keys.date_key(table.column(f"{prefix}birth_date"))}
+    made = {
+        "name_key": keys.name_key(table.column(f"{prefix}name_kanji")),
+        "date_key": keys.date_key(table.column(f"{prefix}birth_date")),
+    }
     if prefix:
         kana = table.column("applicant_name_kana")
         made |= {
@@ -147,7 +169,10 @@ def _with_keys(rows: list[dict[str, str]], names: list[str], prefix: str) -> pa.
 
 def _claim(row: Row, day: str) -> dict[str, str]:
     also = dict(item.partition("=")[::2] for item in row["also"].split())
-    known = town().get(row["applicant"], {"name": row["applicant"], "kana": "", "born": "", "address": "", "household": ""})
+    known = town().get(
+        row["applicant"],
+        {"name": row["applicant"], "kana": "", "born": "", "address": "", "household": ""},
+    )
     kana = also.get("kana", known["kana"])
     kind, _, original = row["kind"].partition(" of ")
     proxy, _, proxy_kana = also.get("proxy", "").partition("/")
@@ -166,9 +191,16 @@ def _claim(row: Row, day: str) -> dict[str, str]:
         del claim["proxy_kind"]
         when = also.get("time", "12:00:00")
         claim |= {"received_at": when if "T" in when else f"{iso}T{when}"}
-        claim |= {"certificate_serial": also.get("certificate", f"S{row['claim']}"), "attachments": also.get("attachments", "1")}
+        claim |= {
+            "certificate_serial": also.get("certificate", f"S{row['claim']}"),
+            "attachments": also.get("attachments", "1"),
+        }
         return claim
-    claim |= {"received_on": day, "postmarked_on": also.get("postmark", ""), "deficiency_code": also.get("code", "")}
+    claim |= {
+        "received_on": day,
+        "postmarked_on": also.get("postmark", ""),
+        "deficiency_code": also.get("code", ""),
+    }
     claim["household_id"] = "" if household == "-" else household
     if inhouse:
         number = "" if household == "-" else f"N{row['applicant']}"
@@ -178,17 +210,33 @@ def _claim(row: Row, day: str) -> dict[str, str]:
 
 def _account(cell: str, kana: str) -> dict[str, str]:
     words = cell.split()
-    given = dict.fromkeys(("bank_code", "branch_code", "account_type", "account_number", "yucho_symbol", "yucho_number"), "")
+    given = dict.fromkeys(
+        (
+            "bank_code",
+            "branch_code",
+            "account_type",
+            "account_number",
+            "yucho_symbol",
+            "yucho_number",
+        ),
+        "",
+    )
     holder = kana
     if words[0] == "bank":
-        given |= zip(("bank_code", "branch_code", "account_type", "account_number"), words[1].split("-"), strict=True)
+        given |= zip(
+            ("bank_code", "branch_code", "account_type", "account_number"),
+            words[1].split("-"),
+            strict=True,
+        )
     elif words[0] == "yucho":
         given |= zip(("yucho_symbol", "yucho_number"), words[1].split("-"), strict=True)
     elif words[0] != "-":
         letter, _, other = words[0].partition("/")
         holder = other or kana
         values = ("0005", "001", "1", f"{ord(letter):07d}")
-        given |= zip(("bank_code", "branch_code", "account_type", "account_number"), values, strict=True)
+        given |= zip(
+            ("bank_code", "branch_code", "account_type", "account_number"), values, strict=True
+        )
     return {**given, "account_holder_kana": holder}
 
 
@@ -224,7 +272,8 @@ def relations(case: Case, day: str = TODAY) -> dict[str, pa.Table]:
         "member": pa.concat_tables([matching.member_relation(t) for _, t in staged.values()]),
         "person": people_relation(case),
         "newcomer": pa.Table.from_pylist(
-            [{"household_id": row["household"], "date_key": row["born"]} for row in case.rows("newcomers")], matching.NEWCOMER
+            [{"household_id": r["household"], "date_key": r["born"]} for r in case.rows("newcomers")],
+            matching.NEWCOMER,
         ),
         "earlier_claim": pa.Table.from_pylist(earlier, matching.EARLIER),
     }  # fmt: skip
@@ -232,8 +281,8 @@ def relations(case: Case, day: str = TODAY) -> dict[str, pa.Table]:
 
 # Columns that say what something is; every other text column names somebody or something of its own case.
 _SHARED = {
-    "channel", "arrival", "effective_on", "claim_kind", "proxy_kind", "state", "outcome", "date_key", "line", "given_key",
-    "account_holder_kana",
+    "channel", "arrival", "effective_on", "claim_kind", "proxy_kind", "state", "outcome", "date_key", "line",
+    "given_key", "account_holder_kana",
 }  # fmt: skip
 
 
@@ -245,6 +294,9 @@ def apart(number: int, found: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 def _apart(number: int, table: pa.Table) -> pa.Table:
     for index, column in enumerate(table.schema):
         if column.type == pa.string() and column.name not in _SHARED:
-            values = [None if v is None else f"{number}:{v}" for v in table.column(column.name).to_pylist()]
+            values = [
+                None if v is None else f"{number}:{v}"
+                for v in table.column(column.name).to_pylist()
+            ]
             table = table.set_column(index, column, pa.array(values, pa.string()))
     return table

@@ -18,7 +18,9 @@ from pipelines.steps import claims as step
 from tests.claim_tables import FOLDER, Case, apart, read_cases, relations
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
-CASES = [c for path in sorted(FOLDER.glob("*.txt")) if path.stem != "town" for c in read_cases(path)]
+CASES = [
+    c for path in sorted(FOLDER.glob("*.txt")) if path.stem != "town" for c in read_cases(path)
+]
 # Codes that docs/rules.md lists; the finding HEAD_... of the tables must each stand in some case.
 RULED = sorted(FINDINGS)
 
@@ -43,7 +45,10 @@ def _answers(shuffled: int | None = None) -> dict[int, tuple[dict, dict]]:
     people: dict[int, dict] = defaultdict(dict)
     for row in matched.relations["decision"].to_pylist():
         number, person = _own(row["person_id"])
-        people[number][person] = (row["state"], matched.codes.get(row["person_id"], "").replace(";", " "))
+        people[number][person] = (
+            row["state"],
+            matched.codes.get(row["person_id"], "").replace(";", " "),
+        )
     for row in matched.relations["freed"].to_pylist():
         number, person = _own(row["person_id"])
         assert person not in people[number]
@@ -67,8 +72,12 @@ def _expected(case: Case) -> tuple[dict, dict]:
     def words(cell: str) -> str:
         return " ".join(sorted(cell.split()))
 
-    people = {row["person"]: (row["state"], words(row["codes"])) for row in case.rows("then people")}
-    claims = {row["claim"]: (row["outcome"], words(row["findings"])) for row in case.rows("then claims")}
+    people = {
+        row["person"]: (row["state"], words(row["codes"])) for row in case.rows("then people")
+    }
+    claims = {
+        row["claim"]: (row["outcome"], words(row["findings"])) for row in case.rows("then claims")
+    }
     return people, claims
 
 
@@ -91,5 +100,10 @@ def test_each_case_alone_is_decided_as_among_the_others():
 
 
 def test_every_finding_has_a_case():
-    shown = {code for case in CASES for row in case.rows("then claims") for code in row["findings"].split()}
+    shown = {
+        code
+        for case in CASES
+        for row in case.rows("then claims")
+        for code in row["findings"].split()
+    }
     assert shown == set(RULED)

@@ -1,0 +1,122 @@
+"""Whole campaigns for tests: a synthetic ward, `kyufu campaign` as a real process, and what it leaves behind."""
+
+import os
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from data.synthetic_ward import generate
+from pipelines.ledger import tables
+from pipelines.ledger.balance import take_balance
+from pipelines.ledger.engine import open_engine
+from pipelines.ledger.store import verify_chain
+from pipelines.programme import ROOT
+
+PROGRAMME = ROOT / "programmes" / "shinjuku-2020.toml"
+PROGRAMME_ID = "shinjuku-2020"
+# What a campaign decides. Not `step` and `audit` (an attempt may be told of twice), not sealed bytes.
+DECIDED = (
+    "entitlement", "entitlement_event", "protection", "addition", "claim", "finding", "batch", "payment",
+    "payment_item", "recovery", "approval", "intake_file", "refusal",
+)  # fmt: skip
+RELEASED = ("name", "recipient", "records", "people", "sum_yen", "sha256", "state", "acknowledged")
+
+
+def make_ward(folder: Path, residents: int, seed: int, days: set[str] | None = None) -> Path:
+    """A synthetic ward's inputs; days: the only ones that are kept."""
+    generate(residents, seed, folder)
+    for day in folder.glob("*/20??-??-??"):
+        if days is not None and day.name not in days:
+            shutil.rmtree(day)
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child: ours without what steers Kyufu."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("KYUFU_", "PANDERA_"))}
+    return {**inherited, "PYTHONPATH": str(ROOT), **more}
+
+
+def campaign_command(inputs: Path, home: Path, *more: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "campaign",
+        "--inputs",
+        str(inputs),
+        "--home",
+        str(home),
+        *more,
+    ]
+
+
+def run_campaign(
+    inputs: Path, home: Path, *more: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """`kyufu campaign` in a process of its own."""
+    return subprocess.run(
+        campaign_command(inputs, home, *more), env=environment(**variables), capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def rows(
+    home: Path, table: str, columns: tuple[str, ...] | None = None
+) -> list[tuple[object, ...]]:
+    """A ledger table's rows, sorted; an event's number is its place and left out."""
+    source = tables.metadata.tables[table]
+    chosen = [
+        c for c in source.c if c.name != "event_id" and (columns is None or c.name in columns)
+    ]
+    engine = open_engine(f"sqlite:///{home / 'ledger.sqlite'}")
+    try:
+        with engine.connect() as connection:
+            return sorted((tuple(row) for row in connection.execute(sa.select(*chosen))), key=repr)
+    finally:
+        engine.dispose()
+
+
+def final_state(home: Path) -> dict[str, object]:
+    """Everything that must not depend on how often the campaign was started."""
+    bank = home / "link" / "work" / "bank" / "posted"
+    return {
+        **{name: rows(home, name) for name in DECIDED},
+        "release": rows(home, "release", RELEASED),
+        "payloads": {p.parent.name: _hash(p) for p in (home / "releases").glob("*/payload")},
+        "posted": {p.name: p.read_text() for p in bank.iterdir()} if bank.is_dir() else {},
+        "at the parties": sorted(
+            str(p.relative_to(home)) for p in (home / "link" / "homes").glob("*/inbox/*") if p.name != "business_date"
+        ),
+        "staged": sorted(str(p.relative_to(home)) for p in (home / "staging").glob("*/*")),
+    }  # fmt: skip
+
+
+def faults(home: Path) -> list[str]:
+    """What the ledger itself finds wrong; also fails if the audit chain is broken."""
+    engine = open_engine(f"sqlite:///{home / 'ledger.sqlite'}")
+    try:
+        with engine.connect() as connection:
+            verify_chain(connection)
+            return list(take_balance(connection, PROGRAMME_ID).faults)
+    finally:
+        engine.dispose()
+
+
+def half_written(home: Path) -> list[str]:
+    """Files of ours under a temporary name, here and at the receivers."""
+    found = [
+        *home.glob("staging/**/.*"),
+        *home.glob("releases/**/.*"),
+        *home.glob("drafts/**/.*"),
+        *home.glob("link/homes/*/inbox/*.tmp"),
+    ]
+    return sorted(str(p.relative_to(home)) for p in found)
+
+
+def _hash(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
