@@ -49,7 +49,6 @@ entitlement = sa.Table(
     _one_of("state", Entitlement),
     sa.UniqueConstraint("programme", "resident_id"),
     sa.Index("ix_entitlement_state", "programme", "state"),
-    sa.Index("ix_entitlement_claim", "programme", "claim_id"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 

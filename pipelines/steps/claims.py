@@ -6,18 +6,21 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import InputRefused, KyufuError, PeriodRefused
 from pipelines.intake.receive import assert_may_enter, expected_files
 from pipelines.ledger import people, tables
-from pipelines.ledger.bulk import insert_rows
+from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, move, record
 from pipelines.matching import claims as matching
 from pipelines.steps import inbox, register
 from pipelines.steps.campaign import Campaign
 
+_ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
+_ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
 CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
 
 
@@ -113,13 +116,10 @@ def _enter(
     """Write claims, findings and moves; return counts by state and code."""
     found = matched.relations
     outcomes = _outcomes(matched)
-    insert_rows(connection, tables.claim, _claim_rows(c.programme.id, found, outcomes, day))
+    _insert_claims(connection, c.programme.id, found, outcomes, day)
     for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
-        named = [
-            row["supersedes_id"]
-            for row in found["claim"].to_pylist()
-            if row["claim_kind"] == kind and row["supersedes_id"]
-        ]
+        of_kind = found["claim"].filter(pc.equal(found["claim"].column("claim_kind"), kind))
+        named = of_kind.column("supersedes_id").drop_null().to_pylist()
         _mark_named(connection, c.programme.id, named, outcome)
     findings = _findings(c, found)
     insert_rows(connection, tables.finding, findings)
@@ -147,7 +147,7 @@ def _enter(
 def _outcomes(matched: matching.Matched) -> dict[str, str]:
     """claim_id -> what became of the claim."""
     found = matched.relations
-    claims = found["claim"].to_pylist()
+    claims = found["claim"].select(["claim_id", "claim_kind", "supersedes_id"]).to_pylist()
     taken_back = {row["supersedes_id"] for row in claims if row["claim_kind"] == "withdrawal"}
     outcomes = {
         row["claim_id"]: "withdrawn"
@@ -159,7 +159,7 @@ def _outcomes(matched: matching.Matched) -> dict[str, str]:
     states = {
         row["person_id"]: (row["state"], row["claim_id"]) for row in found["decision"].to_pylist()
     }
-    for row in found["touch"].to_pylist():
+    for row in found["touch"].select(["claim_id", "person_id", "is_disputed"]).to_pylist():
         state, deciding = states[row["person_id"]]
         counts = deciding == row["claim_id"] or row["is_disputed"]
         touched.setdefault(row["claim_id"], set()).add(state if counts else "duplicate")
@@ -175,7 +175,7 @@ def _outcomes(matched: matching.Matched) -> dict[str, str]:
         ("declined", "no_effect"),
         ("duplicate", "duplicate"),
     )
-    for row in found["applicant"].to_pylist():
+    for row in found["applicant"].select(["claim_id", "person_id"]).to_pylist():
         seen = touched.get(row["claim_id"], set())
         if row["person_id"] is None:
             outcomes[row["claim_id"]] = "unresolved"
@@ -188,26 +188,30 @@ def _outcomes(matched: matching.Matched) -> dict[str, str]:
     return outcomes
 
 
-def _claim_rows(
-    programme: str, found: Mapping[str, pa.Table], outcomes: Mapping[str, str], day: date
-) -> list[dict[str, Any]]:
-    applicants = {row["claim_id"]: row for row in found["applicant"].to_pylist()}
-    rows = []
-    for row in found["claim"].to_pylist():
-        applicant = applicants.get(row["claim_id"], {})
-        account = row["account_key"].split("|") if row["account_key"] else [None] * 4
-        rows.append(
-            {
-                "programme": programme, "claim_id": row["claim_id"], "channel": row["channel"], "day": day,
-                "kind": row["claim_kind"], "supersedes_id": row["supersedes_id"],
-                "household_id": applicant.get("household_id"), "applicant_id": applicant.get("person_id"),
-                "outcome": outcomes[row["claim_id"]], "certificate_serial": row["certificate_serial"],
-                "proxy_kind": row["proxy_kind"], "account_holder_kana": row["account_holder_kana"],
-                "bank_code": account[0], "branch_code": account[1], "account_type": account[2],
-                "account_number": account[3],
-            }
-        )  # fmt: skip
-    return rows
+def _insert_claims(
+    connection: sa.Connection,
+    programme: str,
+    found: Mapping[str, pa.Table],
+    outcomes: Mapping[str, str],
+    day: date,
+) -> None:
+    """Write the day's claims, each with its applicant, its outcome and the account it names."""
+    claims, applicants = found["claim"], found["applicant"]
+    ids = claims.column("claim_id")
+    whose = applicants.take(
+        pc.index_in(ids, value_set=applicants.column("claim_id").combine_chunks())
+    )
+    account = pc.extract_regex(claims.column("account_key"), _ACCOUNT)
+    columns = {
+        "claim_id": ids, "channel": claims.column("channel"), "kind": claims.column("claim_kind"),
+        "supersedes_id": claims.column("supersedes_id"), "household_id": whose.column("household_id"),
+        "applicant_id": whose.column("person_id"), "certificate_serial": claims.column("certificate_serial"),
+        "proxy_kind": claims.column("proxy_kind"), "account_holder_kana": claims.column("account_holder_kana"),
+        **{name: pc.struct_field(account, name) for name in _ACCOUNT_PARTS},
+    }  # fmt: skip
+    values = zip(*(column.to_pylist() for column in columns.values()), strict=True)
+    rows = ((programme, day, outcomes[row[0]], *row) for row in values)
+    load(connection, tables.claim, ("programme", "day", "outcome", *columns), rows)
 
 
 def _mark_named(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -107,7 +108,7 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
     batches = []
     size = c.programme.bank.max_records
     for number, start in enumerate(range(0, len(payable), size), start=1):
-        part = tuple(payable[start : start + size])
+        part = tuple(map(_in_bank_kana, payable[start : start + size]))
         content = payments.content_hash(part)
         batches.append(
             Declared(
@@ -116,6 +117,13 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
             )
         )  # fmt: skip
     return batches
+
+
+def _in_bank_kana(payment: Payment) -> Payment:
+    """The payee as the bank writes names; from here on the ledger holds what the file will say."""
+    return replace(
+        payment, account_holder_kana=zengin.bank_name_kana(payment.account_holder_kana).value
+    )
 
 
 def _batch_id(content: str, part: Sequence[Payment]) -> str:
@@ -131,7 +139,7 @@ def _record(payment: Any, payee: str) -> zengin.Payment:
     """A payment, or its ledger row, as the bank's record."""
     return zengin.Payment(
         bank_code=payment.bank_code, branch_code=payment.branch_code, account_type=payment.account_type,
-        account_number=payment.account_number, payee_kana=zengin.bank_name_kana(payee).value,
+        account_number=payment.account_number, payee_kana=payee,
         amount_yen=payment.amount_yen, customer_code_1=payment.payment_key,
     )  # fmt: skip
 
