@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from pipelines.intake import keys
 from pipelines.matching import claims as matching
+from pipelines.matching import relations as schemas
 
 FOLDER = Path(__file__).parent / "sql" / "claims"
 TODAY = "20200603"
@@ -273,9 +274,9 @@ def relations(case: Case, day: str = TODAY) -> dict[str, pa.Table]:
         "person": people_relation(case),
         "newcomer": pa.Table.from_pylist(
             [{"household_id": r["household"], "date_key": r["born"]} for r in case.rows("newcomers")],
-            matching.NEWCOMER,
+            schemas.NEWCOMER,
         ),
-        "earlier_claim": pa.Table.from_pylist(earlier, matching.EARLIER),
+        "earlier_claim": pa.Table.from_pylist(earlier, schemas.EARLIER),
     }  # fmt: skip
 
 

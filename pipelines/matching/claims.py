@@ -18,6 +18,7 @@ from pipelines.matching import planted
 from pipelines.matching.accounts import read_accounts
 from pipelines.matching.engine import MatchingError, run_steps
 from pipelines.matching.findings import rules
+from pipelines.matching.relations import CLAIM, MEMBER, PERSON
 from pipelines.programme import ROOT, Programme
 
 STEPS = sorted((ROOT / "sql" / "matching" / "claims").glob("*.sql"))
@@ -33,51 +34,6 @@ RESULTS = (
     "claim",
 )
 HOLD_EFFECTS = ("hold", "wait")
-
-CLAIM = pa.schema(
-    [
-        *(
-            (name, pa.string())
-            for name in (
-                "claim_id", "channel", "arrival", "effective_on", "claim_kind", "supersedes_id", "household_id",
-                "applicant_resident_id", "name_key", "kana_key", "loose_kana_key", "date_key", "address_key",
-                "holder_key", "proxy_kind", "proxy_key", "account_key", "certificate_serial", "account_holder_kana",
-            )
-        ),
-        ("account_fault", pa.bool_()), ("yucho_converted", pa.bool_()), ("deficient", pa.bool_()),
-    ]
-)  # fmt: skip
-MEMBER = pa.schema(
-    [(n, pa.string()) for n in ("claim_id", "line", "name_key", "date_key")]
-    + [("not_wanted", pa.bool_())]
-)
-PERSON = pa.schema(
-    [
-        *(
-            (name, pa.string())
-            for name in (
-                "person_id", "resident_id", "household_id", "name_key", "alias_key", "family_key", "given_key",
-                "kana_key", "loose_kana_key", "date_key", "address_key", "state", "claim_id",
-            )
-        ),
-        ("is_head", pa.bool_()), ("protected", pa.bool_()), ("died", pa.bool_()),
-    ]
-)  # fmt: skip
-NEWCOMER = pa.schema([(n, pa.string()) for n in ("household_id", "date_key")])
-EARLIER = pa.schema(
-    [
-        (n, pa.string())
-        for n in (
-            "claim_id",
-            "household_id",
-            "applicant_id",
-            "account_key",
-            "certificate_serial",
-            "proxy_kind",
-            "outcome",
-        )
-    ]
-)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from pipelines.matching.relations import CLAIM, EARLIER, MEMBER, NEWCOMER, PERSON
 from pipelines.programme import Programme
 
 # household, person, head?, protected?, died?, state
@@ -48,8 +49,6 @@ def _id(number: str) -> str:
 
 def relations(programme: Programme) -> dict[str, pa.Table]:
     """The planted world as the relations of `pipelines.matching.claims`."""
-    from pipelines.matching.claims import CLAIM, EARLIER, MEMBER, NEWCOMER, PERSON
-
     people = [
         {
             "person_id": _id(p), "resident_id": _id(p), "household_id": _id(h), "name_key": _id(p), "alias_key": None,

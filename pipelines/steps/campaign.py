@@ -25,6 +25,9 @@ from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
 
+LINKED_LISTS = (
+    "lists"  # in the result of `people.link`: the lists whose people were found and protected
+)
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
 
 ITEMS = (
@@ -137,10 +140,7 @@ class Campaign:
             )
             for row in kept.to_pylist()
         )  # fmt: skip
-        list_days = {
-            source.dataset: max(self.staging.days(source.dataset, day), default=None)
-            for source in self.programme.list_sources
-        }
+        list_days = self._list_days(day)
         withheld = withheld_people(everybody, protected, braille)
         return Guard(
             frozenset(protected),
@@ -150,6 +150,24 @@ class Campaign:
             undecided + self._quarantined_list_rows(list_days),
             lambda wanted: own_register(everybody, wanted),
         )
+
+    def _list_days(self, day: date) -> dict[str, date | None]:
+        """The day of each list's newest delivery; None if there is none, or it is not linked to people yet."""
+        t = tables.step
+        query = sa.select(t.c.day, t.c.result).where(
+            t.c.programme == self.programme.id, t.c.name.like("people.link.%")
+        )
+        with self.ledger.read() as connection:
+            linked = {
+                (name, row.day)
+                for row in connection.execute(query)
+                for name in row.result[LINKED_LISTS]
+            }
+        newest = {
+            source.dataset: max(self.staging.days(source.dataset, day), default=None)
+            for source in self.programme.list_sources
+        }
+        return {name: found if (name, found) in linked else None for name, found in newest.items()}
 
     def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
         """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""

@@ -16,6 +16,7 @@ from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, move, record
 from pipelines.matching import claims as matching
+from pipelines.matching import relations
 from pipelines.steps import inbox, register
 from pipelines.steps.campaign import Campaign
 
@@ -85,9 +86,9 @@ def _relations(c: Campaign, connection: sa.Connection, day: date) -> dict[str, p
     if not claims:
         return None
     late = register.late_arrivals(c, day)
-    newcomers = matching.NEWCOMER.empty_table()
+    newcomers = relations.NEWCOMER.empty_table()
     if late is not None:
-        newcomers = late.select(matching.NEWCOMER.names).cast(matching.NEWCOMER)
+        newcomers = late.select(relations.NEWCOMER.names).cast(relations.NEWCOMER)
     protected = people.protected_ids(connection, c.programme.id)
     died = register.died_since_base_date(c, day)
     return {
@@ -102,11 +103,11 @@ def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:
     account = (
         t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
     )
-    columns = [t.c.get(n, account) for n in matching.EARLIER.names]
+    columns = [t.c.get(n, account) for n in relations.EARLIER.names]
     return fetch(
         connection,
         sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id),
-        matching.EARLIER,
+        relations.EARLIER,
     )
 
 

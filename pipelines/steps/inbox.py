@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -94,8 +95,6 @@ def wait_until(c: Campaign, ready: Any, what: str) -> None:
 
 
 def _day_files(payload: bytes) -> list[str]:
-    import json
-
     return [str(name) for name in json.loads(payload)["files"]]
 
 

@@ -13,6 +13,7 @@ from pipelines.disclosure.release import make_release
 from pipelines.failpoints import failpoint
 from pipelines.ledger import payments, tables
 from pipelines.ledger.states import Batch
+from pipelines.ledger.store import fetch
 from pipelines.link import receiving
 from pipelines.outputs import zengin
 from pipelines.outputs.notices import build_notices
@@ -159,8 +160,6 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
         )
         .order_by(i.c.person_id)
     )
-    from pipelines.ledger.store import fetch
-
     rows = fetch(connection, query, _DECIDED)
     everybody = c.people()
     order = pc.index_in(

@@ -24,7 +24,7 @@ from pipelines.matching.persons import Addition, Person
 from pipelines.matching.protections import Effects, ListRow, interpret
 from pipelines.programme import ListSource
 from pipelines.steps import inbox, register
-from pipelines.steps.campaign import Campaign, add_keys
+from pipelines.steps.campaign import ITEMS, LINKED_LISTS, Campaign, add_keys
 
 _LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
 
@@ -100,7 +100,10 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
             {**counts, "hash": digest},
             day,
         )
-        return {**counts, "subject": subject, "hash": digest, "needed": _needed(c, effects)}
+        lists = [name for name in list_names(c) if c.staging.manifest(name, day) is not None]
+        return {
+            **counts, "subject": subject, "hash": digest, "needed": _needed(c, effects), LINKED_LISTS: lists,
+        }  # fmt: skip
 
     return c.ledger.once(f"people.link.{arrived}", day, work)
 
@@ -242,8 +245,6 @@ def _as_people(c: Campaign, additions: Iterable[Addition]) -> pa.Table:
         for a in additions
         if a.person.person_id not in known
     ]  # fmt: skip
-    from pipelines.steps.campaign import ITEMS
-
     items = pa.schema([(n, pa.string()) for n in ("person_id", *ITEMS)])
     return add_keys(pa.Table.from_pylist(rows, items), c.programme.benefit.municipality_code)
 
