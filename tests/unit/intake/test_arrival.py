@@ -176,6 +176,8 @@ def test_an_empty_list_passes_with_its_signed_zero(campaign, arrive, empty_list)
     arrive("placement_elderly_20200518.zero.csv", _zero())
     result = welfare.receive_list(campaign, DAY, empty_list)
     assert (result["received"], result["rows_in"]) == (True, 0)
+    assert campaign.guard(DAY).list_days[empty_list] is None  # nobody has looked for its people yet
+    welfare.link_people(campaign, DAY)
     assert campaign.guard(DAY).list_days[empty_list] == DAY
 
 
