@@ -93,6 +93,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "secure_delete=on",
         "temp_store=memory",
         "cache_size=-262144",
+        "wal_autocheckpoint=50000",
     ):
         connection.execute(f"pragma {pragma}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.disclosure.guard import Guard
 from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
@@ -61,7 +62,8 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
             assert_approved(
                 connection, c.programme.id, drafted["subject"], drafted["hash"], drafted["needed"]
             )
-        names = [_build_one(c, connection, batch_id, day) for batch_id in drafted["batches"]]
+        guard = c.guard(day)
+        names = [_build_one(c, connection, guard, batch_id, day) for batch_id in drafted["batches"]]
         return {"names": names, "rejected": False}
 
     return c.ledger.once("payments.build", day, work)
@@ -151,7 +153,9 @@ def profile(c: Campaign) -> zengin.Profile:
     )
 
 
-def _build_one(c: Campaign, connection: sa.Connection, batch_id: str, day: date) -> str:
+def _build_one(
+    c: Campaign, connection: sa.Connection, guard: Guard, batch_id: str, day: date
+) -> str:
     """The file of one declared batch, compared with its declaration after reading it back."""
     key = {"programme": c.programme.id, "batch_id": batch_id}
     declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
@@ -167,10 +171,12 @@ def _build_one(c: Campaign, connection: sa.Connection, batch_id: str, day: date)
         )
     items = (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id)
     people = connection.execute(
-        sa.select(i.c.person_id).join(p, items).filter(p.c.batch_id == batch_id)
+        sa.select(i.c.person_id)
+        .join(p, items)
+        .where(p.c.programme == c.programme.id, p.c.batch_id == batch_id)
     ).scalars()
     made = make_release(
-        c.programme, c.guard(day), "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
+        c.programme, guard, "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
         people=frozenset(people), records=declared["payments"], sum_yen=declared["sum_yen"], day=day,
     )  # fmt: skip
     outbox.keep(c, connection, made)
