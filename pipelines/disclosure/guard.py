@@ -70,7 +70,7 @@ class Guard:
             newest = self.list_days.get(source.dataset)
             if newest is None:
                 raise DisclosureRefused(
-                    f"{source.dataset}({source.department})の名簿が届いていないか、まだ照合されていません。それまで何も送りません。"
+                    f"{source.dataset}({source.department})の名簿が届いていません(または照合が済んでいません)。済むまで何も送りません。"
                     "該当者がいない場合は零件の申告を受け取ってください。"
                 )
             age = (min(day, source.period.last) - newest).days
