@@ -33,7 +33,6 @@ RESULTS = (
     "touch",
     "claim",
 )
-HOLD_EFFECTS = ("hold", "wait")
 
 
 @dataclass(frozen=True)
