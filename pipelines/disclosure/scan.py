@@ -7,23 +7,22 @@ lines, never more often.
 """
 
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 import ahocorasick_rs
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.disclosure.guard import DisclosureRefused, Register, Secret
 from pipelines.intake.keys import date_key
 
-_NUMBER = re.compile(r"(?<!\d)\d{10}(?!\d)")
-_DATE = re.compile(r"(?<!\d)\d{8}(?!\d)")
-_BETWEEN_NUMBERS = re.compile("丁目|番地の?|番")
+_DATE = re.compile("[0-9]{8}")
+_DASHES = "[−‐―ー－]"
+_BLANKS = "[ \u3000]"
+_BETWEEN_NUMBERS = "丁目|番地の?|番"
+_BETWEEN_CELLS = '[,"号室]'
 _SHORTEST_ADDRESS = 8
-_DASHES = "−‐―ー－"
-_BLANKS = " \u3000"
-_BETWEEN_CELLS = ',"号室'
 
 KINDS = ("住民番号", "氏名と生年月日", "現在の居所")
 
@@ -57,65 +56,94 @@ def scan(payload: bytes, secrets: Sequence[Secret], own: Register, encoding: str
 
 def fold(text: str) -> str:
     """Make widths, dashes and spaces equal; characters stay what they are otherwise."""
-    text = unicodedata.normalize("NFKC", text)
-    for dash in _DASHES:
-        text = text.replace(dash, "-")
-    return _without(text, _BLANKS)
+    return str(_fold([text])[0])
 
 
-def fold_address(folded: str) -> str:
+def _fold(texts: Sequence[str]) -> list[str]:
+    wide = pc.utf8_normalize(pa.array(texts, pa.large_string()), "NFKC")
+    dashed = pc.replace_substring_regex(wide, _DASHES, "-")
+    folded: list[str] = pc.replace_substring_regex(dashed, _BLANKS, "").to_pylist()
+    return folded
+
+
+def fold_address(folded: Sequence[str]) -> list[str]:
     """One way to write a house number, over the borders of cells."""
-    return _without(_BETWEEN_NUMBERS.sub("-", folded), _BETWEEN_CELLS)
+    joined = pc.replace_substring_regex(pa.array(folded, pa.large_string()), _BETWEEN_NUMBERS, "-")
+    texts: list[str] = pc.replace_substring_regex(joined, _BETWEEN_CELLS, "").to_pylist()
+    return texts
 
 
-def _without(text: str, characters: str) -> str:
-    for character in characters:
-        text = text.replace(character, "")
-    return text
+def _standing(text: str, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """Where any of many words stands in the text: (index of the word, start, end)."""
+    if words:
+        matcher = ahocorasick_rs.AhoCorasick(words)
+        yield from matcher.find_matches_as_indexes(text, overlapping=True)
+
+
+def _goes_on(text: str, start: int, end: int) -> bool:
+    """Whether a number goes on before or after its place."""
+    return text[start - 1 : start].isdigit() or text[end : end + 1].isdigit()
 
 
 def _find_numbers(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
     """How often each protected person's number stands in the text."""
-    ids = {s.resident_id for s in secrets if s.resident_id}
-    return Counter(number for number in _NUMBER.findall(folded) if number in ids)
+    ids = sorted({s.resident_id for s in secrets if s.resident_id})
+    return Counter(
+        ids[word] for word, start, end in _standing(folded, ids) if not _goes_on(folded, start, end)
+    )
 
 
 def _find_names(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
     """Records that hold a protected person's birth date and, with it, one of that person's names."""
-    by_birth: dict[str, dict[str, str]] = {}
-    keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
-    for secret, key in zip(secrets, keys, strict=True):
-        names = {fold(name): secret.person_id for name in secret.names if name}
-        for birth in {fold(secret.birth_date), key} - {None, ""}:
-            by_birth.setdefault(birth, {}).update(names)
-    as_lists_write = _standing(folded, [birth for birth in by_birth if not _DATE.fullmatch(birth)])
+    by_birth = _names_by_birth(secrets)
+    births = sorted(by_birth)
+    in_record: dict[int, set[str]] = defaultdict(set)  # where the record starts -> births in it
+    for word, start, end in _standing(folded, births):
+        if not (_DATE.fullmatch(births[word]) and _goes_on(folded, start, end)):
+            in_record[folded.rfind("\n", 0, start) + 1].add(births[word])
     hits: Counter[str] = Counter()
-    for record in folded.split("\n"):
-        births = set(_DATE.findall(record)) & by_birth.keys()
-        births.update(birth for birth in as_lists_write if birth in record)
-        found = (
-            person for birth in births for name, person in by_birth[birth].items() if name in record
+    for start, found in in_record.items():
+        record = folded[start : _end_of_record(folded, start)]
+        hits.update(
+            {
+                person
+                for birth in found
+                for name, person in by_birth[birth].items()
+                if name in record
+            }
         )
-        hits.update(set(found))
     return hits
 
 
-def _standing(text: str, words: Sequence[str]) -> set[str]:
-    """Which of many words stand anywhere in the text."""
-    if not words:
-        return set()
-    return set(ahocorasick_rs.AhoCorasick(words).find_matches_as_strings(text, overlapping=True))
+def _end_of_record(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def _names_by_birth(secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
+    """Birth date, as written and as eight digits -> name -> person."""
+    keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
+    written = _fold([secret.birth_date for secret in secrets])
+    named = [(secret, name) for secret in secrets for name in secret.names if name]
+    names: dict[str, dict[str, str]] = defaultdict(dict)
+    for (secret, _), name in zip(named, _fold([name for _, name in named]), strict=True):
+        names[secret.person_id][name] = secret.person_id
+    by_birth: dict[str, dict[str, str]] = {}
+    for secret, *births in zip(secrets, written, keys, strict=True):
+        for birth in {*births} - {None, ""}:
+            by_birth.setdefault(birth, {}).update(names[secret.person_id])
+    return by_birth
 
 
 def _find_addresses(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
     """Present addresses of protected people, anywhere in the text; not where the number goes on."""
-    written = {fold_address(fold(address)) for secret in secrets for address in secret.addresses}
-    patterns = sorted(address for address in written if len(address) >= _SHORTEST_ADDRESS)
-    hits: Counter[str] = Counter()
-    if patterns:
-        text = fold_address(folded)
-        matcher = ahocorasick_rs.AhoCorasick(patterns)
-        for number, _, end in matcher.find_matches_as_indexes(text, overlapping=True):
-            if not text[end : end + 1].isdigit():
-                hits[patterns[number]] += 1
-    return hits
+    written = fold_address(_fold([a for secret in secrets for a in secret.addresses]))
+    patterns = sorted({address for address in written if len(address) >= _SHORTEST_ADDRESS})
+    if not patterns:
+        return Counter()
+    (text,) = fold_address([folded])
+    return Counter(
+        patterns[word]
+        for word, _, end in _standing(text, patterns)
+        if not text[end : end + 1].isdigit()
+    )

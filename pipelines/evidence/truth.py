@@ -111,7 +111,7 @@ def _paid_twice(c: Campaign) -> int:
     i, p = tables.payment_item, tables.payment
     query = (
         sa.select(i.c.person_id)
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
         .where(i.c.programme == c.programme.id, p.c.result == "paid", i.c.live)
         .group_by(i.c.person_id)
         .having(sa.func.count() > 1)

@@ -56,7 +56,7 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
     live_paid = _one(
         connection,
         _sum(i.c.amount_yen)
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
         .where(i.c.programme == programme, i.c.live, p.c.result == "paid"),
     )
     s = tables.snapshot

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,9 +28,7 @@ def load(
         _copy(connection, f"copy {table.name} ({names}) from stdin", rows)
         return
     marks = ", ".join("?" * len(columns))
-    values = [tuple(row) for row in rows]
-    if values and any(isinstance(value, date) for value in values[0]):
-        values = [tuple(map(_plain, row)) for row in values]
+    values = _with_plain_dates([tuple(row) for row in rows])
     if values:
         connection.exec_driver_sql(f"insert into {table.name} ({names}) values ({marks})", values)  # noqa: S608
 
@@ -49,8 +48,18 @@ def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any
         raise kind(statement, None, error, hide_parameters=True) from None
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+def _with_plain_dates(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Dates as the text that SQLite keeps."""
+    if not any(isinstance(value, date) for value in chain.from_iterable(rows[:1])):
+        return rows
+    columns = zip(*rows, strict=True)
+    return list(zip(*(_plain_dates(column) for column in columns), strict=True))
+
+
+def _plain_dates(column: tuple[Any, ...]) -> Iterable[Any]:
+    if not isinstance(column[0], date):
+        return column
+    return [value.isoformat() if value is not None else None for value in column]
 
 
 def insert_rows(

@@ -1,26 +1,27 @@
 """Payments and batches: drafted from what is approved, declared before they are built, settled by the bank's result."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
-from pipelines.ledger.bulk import insert_rows
+from pipelines.ledger.bulk import load
 from pipelines.ledger.states import Batch, Entitlement
-from pipelines.ledger.store import Move, move, record
+from pipelines.ledger.store import move_found, record, staged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Payment:
     """One transfer: the members of one claim who are paid together. people: person_id -> yen."""
 
-    payment_id: str
     payment_key: str
     claim_id: str
     attempt: int
@@ -30,7 +31,7 @@ class Payment:
     branch_code: str
     account_type: str
     account_number: str
-    account_holder_kana: str
+    payee_kana: str
 
     @property
     def amount_yen(self) -> int:
@@ -60,11 +61,13 @@ class Declared:
         return sum(p.amount_yen for p in self.payments)
 
 
-def payable(connection: sa.Connection, programme: str) -> list[Payment]:
+def payable(
+    connection: sa.Connection, programme: str, payee: Callable[[str], str]
+) -> list[Payment]:
     """The approved entitlements, grouped by claim into payments with fresh keys, in claim order.
 
     Who was paid before and is no longer (returned by the bank, or under recovery) is paid by a new attempt that names
-    the key of the earlier payment.
+    the key of the earlier payment. `payee` writes an account holder's name as the bank does.
     """
     e, c, i, p = tables.entitlement, tables.claim, tables.payment_item, tables.payment
     last = (
@@ -73,15 +76,16 @@ def payable(connection: sa.Connection, programme: str) -> list[Payment]:
             sa.func.max(p.c.attempt).label("attempt"),
             sa.func.max(p.c.payment_key).label("follows"),
         )
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
         .where(i.c.programme == programme, sa.not_(i.c.live), p.c.result.is_not(None))
         .group_by(i.c.person_id)
         .subquery()
     )
     query = (
         sa.select(
-            e.c.person_id, e.c.amount_yen, last.c.attempt, last.c.follows,
-            c.c.claim_id, c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana,
+            e.c.claim_id, sa.func.coalesce(last.c.follows, ""), e.c.person_id, e.c.amount_yen,
+            sa.func.coalesce(last.c.attempt, 0),
+            c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana,
         )
         .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
         .outerjoin(last, last.c.person_id == e.c.person_id)
@@ -90,43 +94,46 @@ def payable(connection: sa.Connection, programme: str) -> list[Payment]:
     start = connection.execute(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
-    rows = sorted(
-        connection.execute(query).all(), key=lambda r: (r.claim_id, r.follows or "", r.person_id)
-    )
-    groups = groupby(rows, key=lambda r: (r.claim_id, r.follows or ""))
+    rows = sorted(map(tuple, connection.execute(query)))
+    groups = groupby(rows, key=itemgetter(0, 1))
     return [
-        _payment(programme, start + n, list(same)) for n, (_, same) in enumerate(groups, start=1)
+        _payment(f"{number:010d}", list(same), payee)
+        for number, (_, same) in enumerate(groups, start=start + 1)
     ]
 
 
-def _payment(programme: str, number: int, rows: Sequence[Any]) -> Payment:
-    """The key is in the id: a payment of a rejected batch stays, and its people's next one is another."""
-    first = rows[0]
-    key = f"{number:010d}"
-    attempt = 1 + max((row.attempt or 0) for row in rows)
-    people = {row.person_id: row.amount_yen for row in rows}
-    name = "|".join([programme, key, first.claim_id, str(attempt), *sorted(people)])
+def _payment(key: str, rows: Sequence[Any], payee: Callable[[str], str]) -> Payment:
+    claim_id, follows, *_, bank, branch, kind, number, holder = rows[0]
     return Payment(
-        "P" + hashlib.sha256(name.encode()).hexdigest()[:16], key, first.claim_id, attempt, first.follows,
-        people, first.bank_code, first.branch_code, first.account_type, first.account_number, first.account_holder_kana,
+        key, claim_id, 1 + max(attempt for _, _, _, _, attempt, *_ in rows), follows or None,
+        {person: yen for _, _, person, yen, *_ in rows}, bank, branch, kind, number, payee(holder),
     )  # fmt: skip
 
 
 def content_hash(payments: Iterable[Payment]) -> str:
     """What makes a set of payments the same set, under whatever id, name, date or run.
 
-    Claims, attempts, accounts, people and yen; not the payment's id and key, which are new after a rejection.
+    Claims, attempts, accounts, people and yen; not the payments' keys, which are new after a rejection.
     """
-    digest = hashlib.sha256()
-    for payment in sorted(payments, key=lambda p: (p.claim_id, p.attempt, sorted(p.people))):
-        parts = (
-            payment.claim_id, str(payment.attempt),
-            payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
-            *(f"{person}={yen}" for person, yen in sorted(payment.people.items())),
-        )  # fmt: skip
-        for part in parts:
-            digest.update(len(part.encode()).to_bytes(4) + part.encode())
-    return digest.hexdigest()
+    return hashlib.sha256("".join(sorted(map(_content, payments))).encode()).hexdigest()
+
+
+def _content(payment: Payment) -> str:
+    """A payment's parts, each after its length, so that no two payments read the same."""
+    parts = (
+        payment.claim_id, str(payment.attempt),
+        payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
+        *(f"{person}={yen}" for person, yen in sorted(payment.people.items())),
+    )  # fmt: skip
+    return f"{len(parts)}:" + "".join([f"{len(part)}:{part}" for part in parts])
+
+
+_BATCH_MEMBERS = ("person_id", "to_state", "claim_id", "codes", "reference")
+_PAYMENT = (
+    "programme", "payment_key", "batch_id", "claim_id", "attempt", "follows", "people", "amount_yen", "bank_code",
+    "branch_code", "account_type", "account_number", "payee_kana",
+)  # fmt: skip
+_ITEM = ("programme", "payment_key", "person_id", "amount_yen", "live")
 
 
 def draft(
@@ -146,41 +153,47 @@ def draft(
                 state=Batch.DRAFTED, drafter=drafter,
             )
         )  # fmt: skip
-        insert_rows(
-            connection,
-            tables.payment,
-            [_payment_row(programme, batch.batch_id, p) for p in batch.payments],
-        )
-        insert_rows(
-            connection, tables.payment_item,
-            [
-                {
-                    "programme": programme, "payment_id": p.payment_id, "person_id": person, "amount_yen": yen,
-                    "live": True,
-                }
-                for p in batch.payments
-                for person, yen in p.people.items()
-            ],
-        )  # fmt: skip
-        moves = [
-            Move(person, Entitlement.IN_PAYMENT, p.claim_id)
-            for p in batch.payments
-            for person in p.people
-        ]
-        move(connection, programme, moves, "batch", batch.batch_id, day)
+    all_payments = [(batch.batch_id, payment) for batch in batches for payment in batch.payments]
+    load(
+        connection,
+        tables.payment,
+        _PAYMENT,
+        (_payment_row(programme, batch_id, payment) for batch_id, payment in all_payments),
+    )
+    items = (
+        (programme, payment.payment_key, person, yen, True)
+        for _, payment in all_payments
+        for person, yen in payment.people.items()
+    )
+    load(connection, tables.payment_item, _ITEM, items)
+    ids = [batch.batch_id for batch in batches]
+    in_payment = _members(programme, ids, sa.literal(str(Entitlement.IN_PAYMENT)))
+    move_found(connection, programme, in_payment, "batch", day)
+    for batch in batches:
         record(
             connection, programme, "batch.drafted", drafter, batch.batch_id,
             {"payments": len(batch.payments), "sum_yen": batch.sum_yen, "content": batch.content_hash}, day,
         )  # fmt: skip
 
 
-def _payment_row(programme: str, batch_id: str, p: Payment) -> dict[str, object]:
-    return {
-        "programme": programme, "payment_id": p.payment_id, "payment_key": p.payment_key, "batch_id": batch_id,
-        "claim_id": p.claim_id, "attempt": p.attempt, "follows": p.follows, "people": len(p.people),
-        "amount_yen": p.amount_yen, "bank_code": p.bank_code, "branch_code": p.branch_code,
-        "account_type": p.account_type, "account_number": p.account_number, "payee_kana": p.account_holder_kana,
-    }  # fmt: skip
+def _payment_row(programme: str, batch_id: str, p: Payment) -> tuple[object, ...]:
+    return (
+        programme, p.payment_key, batch_id, p.claim_id, p.attempt, p.follows, len(p.people), p.amount_yen, p.bank_code,
+        p.branch_code, p.account_type, p.account_number, p.payee_kana,
+    )  # fmt: skip
+
+
+def _members(
+    programme: str, batch_ids: Sequence[str], to_state: sa.ColumnElement[str]
+) -> sa.Select[Any]:
+    """The people of these batches as moves to a state, for `move_found`."""
+    p, i = tables.payment, tables.payment_item
+    values = (i.c.person_id, to_state, p.c.claim_id, sa.literal(""), p.c.batch_id)
+    return (
+        sa.select(*(v.label(name) for v, name in zip(values, _BATCH_MEMBERS, strict=True)))
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
+        .where(p.c.programme == programme, p.c.batch_id.in_(batch_ids))
+    )
 
 
 def set_batch_state(
@@ -209,96 +222,87 @@ def void(connection: sa.Connection, programme: str, batch_id: str, cause: str, d
     set_batch_state(
         connection, programme, batch_id, {Batch.DRAFTED, Batch.APPROVED}, Batch.REJECTED
     )
-    items = _items(connection, programme, batch_id)
-    _unlive(connection, programme, [row.payment_id for row in items])
-    moves = [Move(row.person_id, Entitlement.APPROVED, row.claim_id) for row in items]
-    move(connection, programme, moves, cause, batch_id, day)
-    record(
-        connection,
-        programme,
-        "batch.voided",
-        "system",
-        batch_id,
-        {"cause": cause, "people": len(moves)},
-        day,
-    )
+    p = tables.payment
+    _unlive(connection, programme, p.c.batch_id == batch_id)
+    approved = _members(programme, [batch_id], sa.literal(str(Entitlement.APPROVED)))
+    people = move_found(connection, programme, approved, cause, day)
+    detail = {"cause": cause, "people": people}
+    record(connection, programme, "batch.voided", "system", batch_id, detail, day)
+
+
+Results = Mapping[str, tuple[str, bool]]  # payment key -> (the bank's code, whether it paid)
 
 
 def settle(
-    connection: sa.Connection,
-    programme: str,
-    batch_id: str,
-    results: Mapping[str, tuple[str, bool]],
-    day: date,
+    connection: sa.Connection, programme: str, results: Mapping[str, Results], day: date
 ) -> tuple[int, int]:
-    """Record the bank's result for a whole batch: payment key -> (code, paid). Returns (people paid, people returned).
+    """Record the bank's results for whole batches: batch id -> its results. Returns (people paid, people returned).
 
     Raises:
-        KyufuError: a key that is not in the batch, or one that is missing.
+        KyufuError: a key that is not in its batch, or one that is missing, or a batch that awaits no result.
     """
+    for batch_id, found in results.items():
+        _assert_complete(connection, programme, batch_id, found)
+        set_batch_state(connection, programme, batch_id, {Batch.DELIVERED}, Batch.SETTLED)
     p = tables.payment
-    rows = connection.execute(
-        sa.select(p.c.payment_id, p.c.payment_key, p.c.result).filter_by(
-            programme=programme, batch_id=batch_id
+    rows = (
+        (key, "paid" if paid else "returned", code)
+        for found in results.values()
+        for key, (code, paid) in sorted(found.items())
+    )
+    with staged(connection, "bank_result", ("payment_key", "result", "code"), rows) as answer:
+        connection.execute(
+            sa.update(p)
+            .where(p.c.programme == programme, p.c.payment_key == answer.c.payment_key)
+            .values(result=answer.c.result, result_code=answer.c.code)
         )
-    ).all()
-    keys = {row.payment_key: row.payment_id for row in rows}
-    if set(keys) != set(results):
+    settled = p.c.batch_id.in_(list(results))
+    _unlive(connection, programme, settled & (p.c.result == "returned"))
+    move_found(
+        connection, programme, _members(programme, list(results), p.c.result), "bank_result", day
+    )
+    counts = _people_by_result(connection, programme, list(results))
+    for batch_id in results:
+        detail = {name: counts[batch_id, name] for name in ("paid", "returned")}
+        record(connection, programme, "batch.settled", "bank", batch_id, detail, day)
+    paid, returned = (
+        sum(n for (_, result), n in counts.items() if result == name)
+        for name in ("paid", "returned")
+    )
+    return paid, returned
+
+
+def _assert_complete(
+    connection: sa.Connection, programme: str, batch_id: str, results: Results
+) -> None:
+    p = tables.payment
+    query = sa.select(p.c.payment_key).filter_by(programme=programme, batch_id=batch_id)
+    keys = set(connection.execute(query).scalars())
+    if keys != set(results):
         raise KyufuError(
             f"{batch_id}: 銀行の結果が合いません(台帳{len(keys)}件、結果{len(results)}件、"
-            f"共通{len(set(keys) & set(results))}件)。銀行に確認してください。"
+            f"共通{len(keys & set(results))}件)。銀行に確認してください。"
         )
-    set_batch_state(connection, programme, batch_id, {Batch.DELIVERED}, Batch.SETTLED)
-    outcome = {keys[key]: "paid" if paid else "returned" for key, (_, paid) in results.items()}
-    connection.execute(
-        sa.update(p)
-        .where(p.c.programme == programme, p.c.payment_id == sa.bindparam("b_id"))
-        .values(result=sa.bindparam("b_result"), result_code=sa.bindparam("b_code")),
-        [
-            {"b_id": keys[key], "b_result": outcome[keys[key]], "b_code": code}
-            for key, (code, _) in results.items()
-        ],
-    )
-    items = _items(connection, programme, batch_id)
-    _unlive(
-        connection,
-        programme,
-        [row.payment_id for row in items if outcome[row.payment_id] == "returned"],
-    )
-    moves = [
-        Move(row.person_id, Entitlement(outcome[row.payment_id]), row.claim_id) for row in items
-    ]
-    move(connection, programme, moves, "bank_result", batch_id, day)
-    paid = sum(m.to_state == Entitlement.PAID for m in moves)
-    record(
-        connection,
-        programme,
-        "batch.settled",
-        "bank",
-        batch_id,
-        {"paid": paid, "returned": len(moves) - paid},
-        day,
-    )
-    return paid, len(moves) - paid
 
 
-def _items(connection: sa.Connection, programme: str, batch_id: str) -> Sequence[Any]:
-    p, i = tables.payment, tables.payment_item
+def _people_by_result(
+    connection: sa.Connection, programme: str, batch_ids: Sequence[str]
+) -> Counter[tuple[str, str]]:
+    """(batch id, result) -> people."""
+    p = tables.payment
     query = (
-        sa.select(i.c.payment_id, i.c.person_id, p.c.claim_id)
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
-        .where(p.c.programme == programme, p.c.batch_id == batch_id)
+        sa.select(p.c.batch_id, p.c.result, sa.func.sum(p.c.people))
+        .where(p.c.programme == programme, p.c.batch_id.in_(batch_ids))
+        .group_by(p.c.batch_id, p.c.result)
     )
-    return connection.execute(query).all()
+    rows = connection.execute(query).all()
+    return Counter({(batch_id, result): int(people) for batch_id, result, people in rows})
 
 
-def _unlive(connection: sa.Connection, programme: str, payment_ids: Iterable[str]) -> None:
-    i = tables.payment_item
-    ids = [{"b_id": payment_id} for payment_id in sorted(set(payment_ids))]
-    if ids:
-        connection.execute(
-            sa.update(i)
-            .where(i.c.programme == programme, i.c.payment_id == sa.bindparam("b_id"))
-            .values(live=False),
-            ids,
-        )
+def _unlive(connection: sa.Connection, programme: str, which: sa.ColumnElement[bool]) -> None:
+    """The items of these payments no longer count as money on its way."""
+    i, p = tables.payment_item, tables.payment
+    keys = sa.select(p.c.payment_key).where(p.c.programme == programme, which)
+    connection.execute(
+        sa.update(i).where(i.c.programme == programme, i.c.payment_key.in_(keys)).values(live=False)
+    )

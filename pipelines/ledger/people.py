@@ -12,7 +12,7 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch, insert_new, move
+from pipelines.ledger.store import Move, fetch, insert_new, move, staged
 from pipelines.matching.persons import Addition, Person, Protection
 
 _AT_ONCE = 10_000  # parameters that every database takes in one statement
@@ -200,19 +200,11 @@ def mark_form_sent(
 ) -> None:
     """Remember by which way and when these people's forms went out."""
     e = tables.entitlement
-    names = sa.Table(
-        "form_sent_to",
-        sa.MetaData(),
-        sa.Column("person_id", sa.Text, primary_key=True),
-        prefixes=["TEMPORARY"],
-    )
-    names.create(connection)
-    load(connection, names, ["person_id"], ((person,) for person in sorted(people)))
-    known = e.c.person_id.in_(sa.select(names.c.person_id))
-    connection.execute(
-        sa.update(e).where(e.c.programme == programme, known).values(form_route=route, form_on=day)
-    )
-    names.drop(connection)
+    ids = ((person,) for person in sorted(people))
+    with staged(connection, "form_sent_to", ["person_id"], ids) as sent:
+        known = e.c.person_id.in_(sa.select(sent.c.person_id))
+        values = {"form_route": route, "form_on": day}
+        connection.execute(sa.update(e).where(e.c.programme == programme, known).values(values))
 
 
 def release_approved_under_protection(
@@ -259,7 +251,7 @@ def _open_recoveries(
     """The earlier payment stops being live; its money is to be recovered from whoever got it."""
     i = tables.payment_item
     live = connection.execute(
-        sa.select(i.c.payment_id, i.c.person_id, i.c.amount_yen).where(
+        sa.select(i.c.payment_key, i.c.person_id, i.c.amount_yen).where(
             i.c.programme == programme, i.c.live, i.c.person_id.in_(people)
         )
     ).all()
@@ -270,12 +262,12 @@ def _open_recoveries(
     for row in live:
         connection.execute(
             sa.insert(tables.recovery).values(
-                programme=programme, payment_id=row.payment_id, person_id=row.person_id, amount_yen=row.amount_yen,
+                programme=programme, payment_key=row.payment_key, person_id=row.person_id, amount_yen=row.amount_yen,
                 opened_on=day, cause="protection",
             )
         )  # fmt: skip
         connection.execute(
             sa.update(i)
-            .filter_by(programme=programme, payment_id=row.payment_id, person_id=row.person_id)
+            .filter_by(programme=programme, payment_key=row.payment_key, person_id=row.person_id)
             .values(live=False)
         )

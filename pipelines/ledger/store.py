@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -22,12 +23,11 @@ GENESIS = "0" * 64
 _LOCK = 471250428
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """One entitlement's move. claim_id: the claim that decides it now; codes: finding codes, joined by `;`."""
 
     person_id: str
-    to_state: Entitlement
+    to_state: Entitlement | str
     claim_id: str | None = None
     codes: str = ""
 
@@ -87,8 +87,10 @@ class Ledger:
 
 
 def fetch(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
-    """The query's rows as an Arrow table with the given schema, column by position."""
-    rows = connection.execute(query).all()
+    """The query's rows as an Arrow table with the given schema, column by position; text and whole numbers only."""
+    result = connection.execute(query)
+    rows = result.cursor.fetchall()  # plain tuples: everybody is asked for at once
+    result.close()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
     return pa.table(
         [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
@@ -108,6 +110,9 @@ def insert_new(
     connection.execute(dialect_insert(table).on_conflict_do_nothing(), rows)
 
 
+_MOVE = ("person_id", "to_state", "claim_id", "codes", "reference")
+
+
 def move(
     connection: sa.Connection,
     programme: str,
@@ -121,23 +126,50 @@ def move(
     Raises:
         KyufuError: a person is unknown or named twice, or the move is not one of `MOVES`.
     """
-    moves = list(moves)
-    if not moves:
+    rows = [(m.person_id, str(m.to_state), m.claim_id, m.codes, reference) for m in moves]
+    if not rows:
         return 0
-    wanted = _stage(connection, moves)
-    e, w = tables.entitlement, wanted.c
+    rows.sort(key=itemgetter(0))
+    with staged(connection, "wanted_move", _MOVE, rows) as wanted:
+        return move_found(connection, programme, sa.select(wanted), cause, day)
+
+
+def move_found(
+    connection: sa.Connection, programme: str, found: sa.Select[Any], cause: str, day: date
+) -> int:
+    """Move the entitlements that a query finds (person_id, to_state, claim_id, codes, reference); see `move`."""
+    w = found.subquery("wanted").c
+    e = tables.entitlement
     here = (e.c.programme == programme) & (e.c.person_id == w.person_id)
+    total, distinct = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(sa.distinct(w.person_id)))
+    ).one()
     kinds = connection.execute(
         sa.select(e.c.state, w.to_state, sa.func.count())
-        .join_from(wanted, e, here)
+        .where(here)
         .group_by(e.c.state, w.to_state)
     ).all()
-    found = sum(count for _, _, count in kinds)
-    if found != len(moves) or len({m.person_id for m in moves}) != len(moves):
+    known = sum(count for _, _, count in kinds)
+    if known != total or distinct != total:
         raise KyufuError(
-            f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({len(moves)}件中{found}件一致)。"
+            f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({total}件中{known}件一致)。"
             "処理を止めました。"
         )
+    _assert_allowed(kinds, f"{cause} {day}")
+    event = {
+        "programme": sa.literal(programme), "person_id": e.c.person_id, "from_state": e.c.state,
+        "to_state": w.to_state, "cause": sa.literal(cause), "reference": w.reference, "codes": w.codes,
+        "business_date": sa.literal(day, sa.Date),
+    }  # fmt: skip
+    events = sa.select(*event.values()).where(here).order_by(e.c.person_id)
+    connection.execute(sa.insert(tables.entitlement_event).from_select(list(event), events))
+    connection.execute(
+        sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes)
+    )
+    return int(total)
+
+
+def _assert_allowed(kinds: Iterable[Sequence[Any]], what: str) -> None:
     wrong = sorted(
         f"{a} -> {b}"
         for a, b, _ in kinds
@@ -145,49 +177,23 @@ def move(
     )
     if wrong:
         raise KyufuError(
-            f"{cause} {day}: 許されない状態の移動です: {', '.join(wrong)}。処理を止めました。"
+            f"{what}: 許されない状態の移動です: {', '.join(wrong)}。処理を止めました。"
         )
-    columns = (
-        "programme",
-        "person_id",
-        "from_state",
-        "to_state",
-        "cause",
-        "reference",
-        "codes",
-        "business_date",
-    )
-    values = (
-        sa.literal(programme),
-        e.c.person_id,
-        e.c.state,
-        w.to_state,
-        sa.literal(cause),
-        sa.literal(reference),
-        w.codes,
-    )
-    event = (
-        sa.select(*values, sa.literal(day, sa.Date))
-        .join_from(wanted, e, here)
-        .order_by(e.c.person_id)
-    )
-    connection.execute(sa.insert(tables.entitlement_event).from_select(columns, event))
-    connection.execute(
-        sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes)
-    )
-    wanted.drop(connection)
-    return len(moves)
 
 
-def _stage(connection: sa.Connection, moves: Sequence[Move]) -> sa.Table:
-    """The wanted moves as a temporary table, so that they are checked and made set by set."""
-    names = ("person_id", "to_state", "claim_id", "codes")
-    columns = [sa.Column(name, sa.Text, primary_key=name == "person_id") for name in names]
-    wanted = sa.Table("wanted_move", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
-    wanted.create(connection)
-    distinct = {m.person_id: (m.person_id, str(m.to_state), m.claim_id, m.codes) for m in moves}
-    load(connection, wanted, names, (distinct[person] for person in sorted(distinct)))
-    return wanted
+@contextmanager
+def staged(
+    connection: sa.Connection, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> Iterator[sa.Table]:
+    """Rows of text as a temporary table, so that the ledger is asked and changed set by set; the first is indexed."""
+    table = sa.Table(
+        name, sa.MetaData(), *(sa.Column(n, sa.Text) for n in columns), prefixes=["TEMPORARY"]
+    )
+    table.create(connection)
+    load(connection, table, columns, rows)
+    sa.Index(f"ix_{name}", table.c[columns[0]]).create(connection)
+    yield table
+    table.drop(connection)
 
 
 def record(

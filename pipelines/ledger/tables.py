@@ -170,8 +170,7 @@ batch = sa.Table(
 payment = sa.Table(
     "payment", metadata,
     sa.Column("programme", sa.Text, primary_key=True),
-    sa.Column("payment_id", sa.Text, primary_key=True),
-    sa.Column("payment_key", sa.Text, nullable=False),
+    sa.Column("payment_key", sa.Text, primary_key=True),
     sa.Column("batch_id", sa.Text, nullable=False),
     sa.Column("claim_id", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
@@ -189,7 +188,6 @@ payment = sa.Table(
     sa.CheckConstraint("attempt = 1 or follows is not null", name="later_attempt_follows"),
     sa.CheckConstraint("result in ('paid', 'returned')", name="result_known"),
     sa.ForeignKeyConstraint(["programme", "batch_id"], ["batch.programme", "batch.batch_id"]),
-    sa.UniqueConstraint("programme", "payment_key"),
     sa.Index("ix_payment_batch", "programme", "batch_id"),
     sqlite_with_rowid=False,
 )  # fmt: skip
@@ -198,13 +196,13 @@ payment = sa.Table(
 payment_item = sa.Table(
     "payment_item", metadata,
     sa.Column("programme", sa.Text, primary_key=True),
-    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
     sa.Column("person_id", sa.Text, primary_key=True),
     sa.Column("amount_yen", sa.Integer, nullable=False),
     sa.Column("live", sa.Boolean(create_constraint=False), nullable=False),
     sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
     sa.ForeignKeyConstraint(["programme", "person_id"], ["entitlement.programme", "entitlement.person_id"]),
-    sa.ForeignKeyConstraint(["programme", "payment_id"], ["payment.programme", "payment.payment_id"]),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
     sa.Index(
         "uq_payment_item_live", "programme", "person_id", unique=True,
         sqlite_where=sa.text("live"), postgresql_where=sa.text("live"),
@@ -215,7 +213,7 @@ payment_item = sa.Table(
 recovery = sa.Table(
     "recovery", metadata,
     sa.Column("programme", sa.Text, primary_key=True),
-    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
     sa.Column("person_id", sa.Text, primary_key=True),
     sa.Column("amount_yen", sa.Integer, nullable=False),
     sa.Column("opened_on", sa.Date, nullable=False),

@@ -18,7 +18,7 @@ from pipelines.matching import planted
 from pipelines.matching.accounts import read_accounts
 from pipelines.matching.engine import MatchingError, run_steps
 from pipelines.matching.findings import rules
-from pipelines.matching.relations import CLAIM, MEMBER, PERSON
+from pipelines.matching.relations import CLAIM, MEMBER, PERSON, tuples
 from pipelines.programme import ROOT, Programme
 
 STEPS = sorted((ROOT / "sql" / "matching" / "claims").glob("*.sql"))
@@ -30,7 +30,8 @@ RESULTS = (
     "line_finding",
     "person_finding",
     "omitted",
-    "touch",
+    "reason",
+    "outcome",
     "claim",
 )
 
@@ -147,31 +148,15 @@ def _run(
         STEPS, {**relations, "rule": rule, "setting": deadline}, RESULTS,
         memory_limit="1GB", spill_folder=spill,
     )  # fmt: skip
-    return Matched(found, _codes(rule, found))
+    return Matched(found, _codes(found["reason"]))
 
 
-def _codes(rule_table: pa.Table, found: Mapping[str, pa.Table]) -> dict[str, str]:
+def _codes(reasons: pa.Table) -> dict[str, str]:
     """The codes behind each decided person's state, sorted and joined by `;`."""
-    rule = {row["code"]: row for row in rule_table.to_pylist()}
-    codes: dict[str, set[str]] = defaultdict(set)
-    states = dict(
-        zip(*(found["decision"].column(c).to_pylist() for c in ("person_id", "state")), strict=True)
-    )
-    counting = {
-        (row["claim_id"], row["person_id"])
-        for row in found["touch"].to_pylist()
-        if row["place"] == 1 or row["is_disputed"]
-    }
-    for row in found["person_finding"].to_pylist():
-        if (row["claim_id"], row["person_id"]) not in counting:
-            continue  # a repeated claim changes nothing, so it is no reason either
-        effect = {"held": "hold", "claimed": "wait"}.get(states.get(row["person_id"], ""))
-        acts = rule[row["code"]]["severity"] != "note" and rule[row["code"]]["effect"] == effect
-        if acts or (
-            states.get(row["person_id"]) == "declined" and row["code"] == "MEMBER_NOT_WANTED"
-        ):
-            codes[row["person_id"]].add(row["code"])
-    return {person: ";".join(sorted(found_codes)) for person, found_codes in codes.items()}
+    codes: dict[str, list[str]] = defaultdict(list)
+    for person, code in sorted(tuples(reasons, "person_id", "code")):
+        codes[person].append(code)
+    return {person: ";".join(found) for person, found in codes.items()}
 
 
 def _assert_planted_found(programme: Programme) -> None:

@@ -1,5 +1,8 @@
 """The relations that the claims SQL reads: column names and types."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pyarrow as pa
 
 CLAIM = pa.schema(
@@ -46,3 +49,8 @@ EARLIER = pa.schema(
         )
     ]
 )
+
+
+def tuples(rows: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """The rows as plain tuples of these columns."""
+    return zip(*(rows.column(name).to_pylist() for name in columns), strict=True)

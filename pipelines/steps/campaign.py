@@ -1,8 +1,9 @@
 """What every step is given: the programme, the ledger, staging, the people as they stand, and the link."""
 
+import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -47,6 +48,23 @@ class Campaign:
     ledger: Ledger
     staging: Staging
     sessions: Sessions
+
+    @cached_property
+    def _open_sessions(self) -> dict[str, SFTPClient]:
+        return {}
+
+    @contextmanager
+    def session(self, party: str) -> Iterator[SFTPClient]:
+        """An open session to a party's home; inside another block for the same party it is that block's session."""
+        if party in self._open_sessions:
+            yield self._open_sessions[party]
+            return
+        with self.sessions(party) as sftp:
+            self._open_sessions[party] = sftp
+            try:
+                yield sftp
+            finally:
+                del self._open_sessions[party]
 
     @property
     def home(self) -> Path:
@@ -270,6 +288,9 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
     """
     assert_validation_is_on()
     os.umask(0o077)  # whatever this process writes is its own user's alone
+    gc.set_threshold(
+        200_000, 50, 100
+    )  # a step makes millions of small objects, hardly any in cycles
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     programme = load_programme(settings.programme_path)
     rules(programme)  # every finding has its severity, before the first claim needs it

@@ -115,8 +115,8 @@ def _enter(
     c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date
 ) -> dict[str, Any]:
     """Write claims, findings and moves; return counts by state and code."""
-    found = matched.relations
-    outcomes = _outcomes(matched)
+    found, codes = matched.relations, matched.codes
+    outcomes = dict(relations.tuples(found["outcome"], "claim_id", "outcome"))
     _insert_claims(connection, c.programme.id, found, outcomes, day)
     for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
         of_kind = found["claim"].filter(pc.equal(found["claim"].column("claim_kind"), kind))
@@ -124,69 +124,21 @@ def _enter(
         _mark_named(connection, c.programme.id, named, outcome)
     findings = _findings(c, found)
     insert_rows(connection, tables.finding, findings)
-    decided = found["decision"].to_pylist()
+    decided = relations.tuples(found["decision"], "person_id", "state", "claim_id")
+    freed = found["freed"].column("person_id").to_pylist()
     moves = [
-        Move(
-            row["person_id"],
-            Entitlement(row["state"]),
-            row["claim_id"],
-            matched.codes.get(row["person_id"], ""),
-        )
-        for row in decided
-    ] + [Move(row["person_id"], Entitlement.UNCLAIMED) for row in found["freed"].to_pylist()]
+        *(Move(p, state, claim, codes.get(p, "")) for p, state, claim in decided),
+        *(Move(person, Entitlement.UNCLAIMED) for person in freed),
+    ]
     move(connection, c.programme.id, moves, "claims", "", day)
     result = {
         "claims": matched.claims,
-        "decided": dict(sorted(Counter(row["state"] for row in decided).items())),
+        "decided": dict(sorted(Counter(found["decision"].column("state").to_pylist()).items())),
         "outcomes": dict(sorted(Counter(outcomes.values()).items())),
         "findings": dict(sorted(Counter(row["code"] for row in findings).items())),
     }
     record(connection, c.programme.id, "claims.decided", "system", f"claims:{day}", result, day)
     return result
-
-
-def _outcomes(matched: matching.Matched) -> dict[str, str]:
-    """claim_id -> what became of the claim."""
-    found = matched.relations
-    claims = found["claim"].select(["claim_id", "claim_kind", "supersedes_id"]).to_pylist()
-    taken_back = {row["supersedes_id"] for row in claims if row["claim_kind"] == "withdrawal"}
-    outcomes = {
-        row["claim_id"]: "withdrawn"
-        if row["claim_kind"] == "withdrawal" or row["claim_id"] in taken_back
-        else "superseded"
-        for row in claims
-    }
-    touched: dict[str, set[str]] = {}
-    states = {
-        row["person_id"]: (row["state"], row["claim_id"]) for row in found["decision"].to_pylist()
-    }
-    for row in found["touch"].select(["claim_id", "person_id", "is_disputed"]).to_pylist():
-        state, deciding = states[row["person_id"]]
-        counts = deciding == row["claim_id"] or row["is_disputed"]
-        touched.setdefault(row["claim_id"], set()).add(state if counts else "duplicate")
-    duplicates = {
-        row["claim_id"]
-        for row in found["line_finding"].to_pylist()
-        if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_PAID")
-    }
-    names = (
-        ("held", "held"),
-        ("claimed", "deficient"),
-        ("approved", "paid"),
-        ("declined", "no_effect"),
-        ("duplicate", "duplicate"),
-    )
-    for row in found["applicant"].select(["claim_id", "person_id"]).to_pylist():
-        seen = touched.get(row["claim_id"], set())
-        if row["person_id"] is None:
-            outcomes[row["claim_id"]] = "unresolved"
-        elif not seen:
-            outcomes[row["claim_id"]] = (
-                "duplicate" if row["claim_id"] in duplicates else "no_effect"
-            )
-        else:
-            outcomes[row["claim_id"]] = next(outcome for state, outcome in names if state in seen)
-    return outcomes
 
 
 def _insert_claims(

@@ -66,7 +66,7 @@ def fetch_from_party(c: Campaign, party_id: str, day: date) -> dict[str, bytes]:
         )
     listing = f"day_{day:%Y%m%d}.json"
     sender = c.certificate(party_id)
-    with c.sessions(party_id) as sftp:
+    with c.session(party_id) as sftp:
         wait_until(
             c,
             lambda: listing in receiving.list_published(sftp, "outbox"),

@@ -90,7 +90,7 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     started = row["state"] == "sending"
     failpoint("outbox.sealed")
     try:
-        with c.sessions(row["recipient"]) as sftp:
+        with c.session(row["recipient"]) as sftp:
             publish(
                 sftp,
                 "inbox",
@@ -120,7 +120,7 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
     found: list[Any] = []
 
     def look() -> bool:
-        with c.sessions(row["recipient"]) as sftp:
+        with c.session(row["recipient"]) as sftp:
             answer = receiving.read_acknowledgement(sftp, "outbox", name, sender, day)
         found.append(answer)
         return answer is not None

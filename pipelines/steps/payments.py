@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -33,7 +32,7 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        batches = _declare(c, payments.payable(connection, c.programme.id), day)
+        batches = _declare(c, payments.payable(connection, c.programme.id, _payee), day)
         if batches:
             c.guard(day).assert_lists_current(c.programme, day)
         payments.draft(connection, c.programme.id, batches, drafter(c), day)
@@ -77,9 +76,12 @@ def send(c: Campaign, day: date) -> dict[str, Any]:
     drafted = _drafted(c, day)
     batches = [] if built["rejected"] else drafted["batches"]
     pairs = list(zip(batches, built["names"], strict=True))
-    for batch_id, name in pairs:
-        _send_one(c, batch_id, name, day)
-    return {"files": [_confirm_one(c, batch_id, name, day) for batch_id, name in pairs]}
+    if not pairs:
+        return {"files": []}
+    with c.session("bank"):
+        for batch_id, name in pairs:
+            _send_one(c, batch_id, name, day)
+        return {"files": [_confirm_one(c, batch_id, name, day) for batch_id, name in pairs]}
 
 
 def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
@@ -110,22 +112,20 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
     batches = []
     size = c.programme.bank.max_records
     for number, start in enumerate(range(0, len(payable), size), start=1):
-        part = tuple(map(_in_bank_kana, payable[start : start + size]))
+        part = tuple(payable[start : start + size])
         content = payments.content_hash(part)
         batches.append(
             Declared(
                 _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash([_record(p, p.account_holder_kana) for p in part]), content,
+                zengin.account_hash([_record(p) for p in part]), content,
             )
         )  # fmt: skip
     return batches
 
 
-def _in_bank_kana(payment: Payment) -> Payment:
-    """The payee as the bank writes names; from here on the ledger holds what the file will say."""
-    return replace(
-        payment, account_holder_kana=zengin.bank_name_kana(payment.account_holder_kana).value
-    )
+def _payee(holder: str) -> str:
+    """The payee as the bank writes names; the ledger holds what the file will say."""
+    return zengin.bank_name_kana(holder).value
 
 
 def _batch_id(content: str, part: Sequence[Payment]) -> str:
@@ -137,11 +137,11 @@ def _transfer_date(c: Campaign, day: date) -> date:
     return business_days.transfer_date(day, c.programme.bank.lead_business_days)
 
 
-def _record(payment: Any, payee: str) -> zengin.Payment:
+def _record(payment: Any) -> zengin.Payment:
     """A payment, or its ledger row, as the bank's record."""
     return zengin.Payment(
         bank_code=payment.bank_code, branch_code=payment.branch_code, account_type=payment.account_type,
-        account_number=payment.account_number, payee_kana=payee,
+        account_number=payment.account_number, payee_kana=payment.payee_kana,
         amount_yen=payment.amount_yen, customer_code_1=payment.payment_key,
     )  # fmt: skip
 
@@ -161,7 +161,7 @@ def _build_one(
     declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
     p, i = tables.payment, tables.payment_item
     rows = connection.execute(sa.select(p).filter_by(**key).order_by(p.c.payment_key)).all()
-    records = [_record(row, row.payee_kana) for row in rows]
+    records = [_record(row) for row in rows]
     payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
     again = zengin.read(payload, profile(c))
     found = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
@@ -169,7 +169,7 @@ def _build_one(
         raise KyufuError(
             f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。"
         )
-    items = (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id)
+    items = (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key)
     people = connection.execute(
         sa.select(i.c.person_id)
         .join(p, items)

@@ -1,6 +1,5 @@
 """Results: what the bank says of each transfer, and the decision notices that follow."""
 
-from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -15,6 +14,7 @@ from pipelines.ledger import payments, tables
 from pipelines.ledger.states import Batch
 from pipelines.ledger.store import fetch
 from pipelines.link import receiving
+from pipelines.link.session import SFTPClient
 from pipelines.outputs import zengin
 from pipelines.outputs.notices import build_notices
 from pipelines.steps import inbox, outbox
@@ -42,30 +42,30 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
             b.c.business_date <= day,  # a day that is run again settles no later day's batch
         )
         waiting = connection.execute(query.order_by(b.c.file_name)).all()
-    totals: Counter[str] = Counter()
-    for batch_id, file_name in waiting:
-        totals.update(_settle_one(c, batch_id, file_name, day))
-    return {"batches": len(waiting), "paid": totals["paid"], "returned": totals["returned"]}
+    if not waiting:
+        return {"batches": 0, "paid": 0, "returned": 0}
+    with c.session("bank") as sftp:
+        found = {batch_id: _result(c, sftp, file_name, day) for batch_id, file_name in waiting}
+    failpoint("results.read")
+    with c.ledger.write() as connection:
+        paid, returned = payments.settle(connection, c.programme.id, found, day)
+    failpoint("results.settled")
+    return {"batches": len(waiting), "paid": paid, "returned": returned}
 
 
-def _settle_one(c: Campaign, batch_id: str, file_name: str, day: date) -> dict[str, int]:
+def _result(c: Campaign, sftp: SFTPClient, file_name: str, day: date) -> payments.Results:
+    """What the bank says of every payment of a file."""
     name = f"result_{file_name}"
-    with c.sessions("bank") as sftp:
-        inbox.wait_until(
-            c, lambda: name in receiving.list_published(sftp, "outbox"), f"{file_name}の振込結果"
-        )
-        received = receiving.receive(sftp, "outbox", name, c.ward, c.certificate("bank"), day)
+    inbox.wait_until(
+        c, lambda: name in receiving.list_published(sftp, "outbox"), f"{file_name}の振込結果"
+    )
+    received = receiving.receive(sftp, "outbox", name, c.ward, c.certificate("bank"), day)
     bank = c.programme.bank
     returned = zengin.ReturnProfile(
         sent=profile(c), position=bank.result_code_column, codes=bank.result_codes
     )
     results = zengin.read_results(received.payload, returned)
-    outcomes = {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}
-    failpoint("results.read")
-    with c.ledger.write() as connection:
-        paid, failed = payments.settle(connection, c.programme.id, batch_id, outcomes, day)
-    failpoint("results.settled")
-    return {"paid": paid, "returned": failed}
+    return {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}
 
 
 def send_notices(c: Campaign, day: date) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
             sa.cast(b.c.transfer_date, sa.Text),
             i.c.amount_yen,
         )
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_id == i.c.payment_id))
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
         .join(b, (b.c.programme == p.c.programme) & (b.c.batch_id == p.c.batch_id))
         .join(t, (t.c.programme == p.c.programme) & (t.c.claim_id == p.c.claim_id))
         .where(

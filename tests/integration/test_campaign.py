@@ -114,7 +114,7 @@ def test_the_money_of_every_person_is_the_true_one(ward):
     )
     paid = (
         people.join(i, i.c.person_id == e.c.person_id)
-        .join(p, p.c.payment_id == i.c.payment_id)
+        .join(p, p.c.payment_key == i.c.payment_key)
         .where(p.c.result == "paid", i.c.live)
     )
     recovering = (

@@ -38,6 +38,20 @@ _CAPITALS: Final = {code: code - 0x20 for code in range(ord("a"), ord("z") + 1)}
 _HALF: Final = str.maketrans(
     {**dict(zip(FULL_KANA, HALF_KANA, strict=True)), "\u3099": "ﾞ", "\u309a": "ﾟ"}
 )
+_NARROW: Final = str.maketrans(
+    {
+        "\u3000": " ",
+        **{
+            unicodedata.normalize("NFC", kana + mark): half + narrow
+            for kana, half in zip(FULL_KANA, HALF_KANA, strict=True)
+            for mark, narrow in (("", ""), ("\u3099", "ﾞ"), ("\u309a", "ﾟ"))
+            if len(unicodedata.normalize("NFC", kana + mark)) == 1
+        },
+    }
+)
+"""Plain kana of full width, and its space, straight to half width."""
+_LETTER: Final = f"(?!ｳﾞ)[{HALF_KANA}A-Z0-9][ﾞﾟ]?"
+_PLAIN: Final = re.compile(f"(?:{_LETTER})+(?: (?:{_LETTER})+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,13 @@ def bank_name_kana(text: str, *, marks: str = "", width: int = PAYEE_WIDTH) -> B
     Returns:
         The name and what was changed. Running it again on its own result changes nothing.
     """
+    if len(narrow := text.translate(_NARROW)) <= width and _PLAIN.fullmatch(narrow):
+        return BankKana(narrow, ())
+    return _changed_kana(text, marks, width)
+
+
+def _changed_kana(text: str, marks: str, width: int) -> BankKana:
+    """The way of a name that needs more than other widths."""
     changed: list[str] = []
     wide = _full_width_kana(text)
     for code, step in _STEPS:

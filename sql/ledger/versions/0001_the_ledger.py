@@ -213,13 +213,13 @@ def upgrade() -> None:
     op.create_table(
         "recovery",
         sa.Column("programme", sa.Text(), nullable=False),
-        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("payment_key", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("amount_yen", sa.Integer(), nullable=False),
         sa.Column("opened_on", sa.Date(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.CheckConstraint("amount_yen > 0", name=op.f("ck_recovery_amount_positive")),
-        sa.PrimaryKeyConstraint("programme", "payment_id", "person_id", name=op.f("pk_recovery")),
+        sa.PrimaryKeyConstraint("programme", "payment_key", "person_id", name=op.f("pk_recovery")),
     )
     op.create_table(
         "refusal",
@@ -281,7 +281,6 @@ def upgrade() -> None:
     op.create_table(
         "payment",
         sa.Column("programme", sa.Text(), nullable=False),
-        sa.Column("payment_id", sa.Text(), nullable=False),
         sa.Column("payment_key", sa.Text(), nullable=False),
         sa.Column("batch_id", sa.Text(), nullable=False),
         sa.Column("claim_id", sa.Text(), nullable=False),
@@ -308,10 +307,7 @@ def upgrade() -> None:
             ["batch.programme", "batch.batch_id"],
             name=op.f("fk_payment_programme_batch_id"),
         ),
-        sa.PrimaryKeyConstraint("programme", "payment_id", name=op.f("pk_payment")),
-        sa.UniqueConstraint(
-            "programme", "payment_key", name=op.f("uq_payment_programme_payment_key")
-        ),
+        sa.PrimaryKeyConstraint("programme", "payment_key", name=op.f("pk_payment")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
@@ -320,15 +316,15 @@ def upgrade() -> None:
     op.create_table(
         "payment_item",
         sa.Column("programme", sa.Text(), nullable=False),
-        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("payment_key", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("amount_yen", sa.Integer(), nullable=False),
         sa.Column("live", sa.Boolean(), nullable=False),
         sa.CheckConstraint("amount_yen > 0", name=op.f("ck_payment_item_amount_positive")),
         sa.ForeignKeyConstraint(
-            ["programme", "payment_id"],
-            ["payment.programme", "payment.payment_id"],
-            name=op.f("fk_payment_item_programme_payment_id"),
+            ["programme", "payment_key"],
+            ["payment.programme", "payment.payment_key"],
+            name=op.f("fk_payment_item_programme_payment_key"),
         ),
         sa.ForeignKeyConstraint(
             ["programme", "person_id"],
@@ -336,7 +332,7 @@ def upgrade() -> None:
             name=op.f("fk_payment_item_programme_person_id"),
         ),
         sa.PrimaryKeyConstraint(
-            "programme", "payment_id", "person_id", name=op.f("pk_payment_item")
+            "programme", "payment_key", "person_id", name=op.f("pk_payment_item")
         ),
         sqlite_with_rowid=False,
     )

@@ -89,7 +89,7 @@ def test_somebody_we_do_not_know_is_wrong_and_somebody_the_truth_does_not_know_i
 def _pay(c, person, key, *, live=True):
     with c.ledger.write() as connection:
         payment = {
-            "programme": PROGRAMME.id, "payment_id": key, "payment_key": key, "batch_id": f"B{key}", "claim_id": "P1",
+            "programme": PROGRAMME.id, "payment_key": key, "batch_id": f"B{key}", "claim_id": "P1",
             "attempt": 1, "people": 1, "amount_yen": 100_000, "bank_code": "0005", "branch_code": "001",
             "account_type": "1", "account_number": "1234567", "payee_kana": "ｱ", "result": "paid",
         }  # fmt: skip
@@ -102,7 +102,7 @@ def _pay(c, person, key, *, live=True):
         connection.execute(sa.insert(tables.payment).values(payment))
         item = {
             "programme": PROGRAMME.id,
-            "payment_id": key,
+            "payment_key": key,
             "person_id": person,
             "amount_yen": 100_000,
             "live": live,

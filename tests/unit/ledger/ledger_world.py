@@ -87,7 +87,7 @@ def approve(ledger: Ledger, claim: str, *persons: str) -> None:
 
 def declare(connection: sa.Connection, programme: str) -> Declared:
     """A batch of everything payable, under a fresh id and name."""
-    payable = tuple(payments.payable(connection, programme))
+    payable = tuple(payments.payable(connection, programme, str))
     number = next(_BATCH)
     content = payments.content_hash(payable)
     return Declared(f"B{number}", f"payments_{number}.txt", DAY, payable, "account-hash", content)
@@ -116,7 +116,7 @@ def settle(ledger: Ledger, batch: Declared, returned: set[str] = frozenset()) ->
         for p in batch.payments
     }
     with ledger.write() as connection:
-        return payments.settle(connection, ledger.programme, batch.batch_id, results, DAY)
+        return payments.settle(connection, ledger.programme, {batch.batch_id: results}, DAY)
 
 
 def pay(ledger: Ledger, returned: set[str] = frozenset()) -> Declared:

@@ -128,7 +128,9 @@ class Campaign:
         with self.ledger.read() as connection:
             balance = take_balance(connection, self.ledger.programme)
             waiting = {
-                p for payment in payable(connection, self.ledger.programme) for p in payment.people
+                p
+                for payment in payable(connection, self.ledger.programme, str)
+                for p in payment.people
             }
         assert balance.faults == ()
         assert (balance.paid_yen, balance.recovering_yen) == (

@@ -38,7 +38,7 @@ def family(ledger):
 
 def _payable(ledger):
     with ledger.read() as connection:
-        return payable(connection, ledger.programme)
+        return payable(connection, ledger.programme, str)
 
 
 def _balance(ledger):
@@ -127,16 +127,14 @@ def open_more(ledger):
 
 def _renamed(payment):
     return payments.Payment(
-        "P-other", "9999999999", payment.claim_id, 1, None, payment.people, payment.bank_code, payment.branch_code,
-        payment.account_type, payment.account_number, payment.account_holder_kana,
+        "9999999999", payment.claim_id, 1, None, payment.people, payment.bank_code, payment.branch_code,
+        payment.account_type, payment.account_number, payment.payee_kana,
     )  # fmt: skip
 
 
 def test_the_content_is_who_gets_what_where(ledger, family):
     (payment,) = _payable(ledger)
-    same = payments.Payment(
-        **{**_fields(payment), "payment_id": "P-other", "payment_key": "7777777777"}
-    )
+    same = payments.Payment(**{**_fields(payment), "payment_key": "7777777777"})
     assert content_hash([same]) == content_hash([payment])
     for change in (
         {"people": {family[0]: AMOUNT}},
@@ -170,7 +168,7 @@ def test_f32_a_rejected_batch_frees_its_people_for_the_next(ledger, family, was_
     assert live_payments(ledger) == {}
     second = draft(ledger)
     assert second.content_hash == first.content_hash
-    assert second.payments[0].payment_id != first.payments[0].payment_id
+    assert second.payments[0].payment_key != first.payments[0].payment_key
     assert (second.payments[0].attempt, second.payments[0].follows) == (1, None)
     deliver(ledger, second)
     assert settle(ledger, second) == (3, 0)
@@ -234,7 +232,7 @@ def test_f18_f19_a_result_that_is_not_the_batchs_changes_nothing(ledger, two_hou
     }[fault]
     results = dict.fromkeys(keys, ("0", True))
     with pytest.raises(KyufuError, match="台帳2件") as caught, ledger.write() as connection:
-        payments.settle(connection, ledger.programme, batch.batch_id, results, DAY)
+        payments.settle(connection, ledger.programme, {batch.batch_id: results}, DAY)
     assert "9999999999" not in str(caught.value)
     assert set(states(ledger).values()) == {"in_payment"}
 

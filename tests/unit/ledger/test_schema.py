@@ -21,7 +21,7 @@ from tests.unit.ledger.ledger_world import (
 )
 
 PAYMENT = {
-    "payment_id": "P2", "payment_key": "9", "claim_id": "C1", "attempt": 1, "people": 1, "amount_yen": AMOUNT,
+    "payment_key": "P2", "claim_id": "C1", "attempt": 1, "people": 1, "amount_yen": AMOUNT,
     "bank_code": "0001", "branch_code": "001", "account_type": "1", "account_number": "7654321", "payee_kana": CANARY,
 }  # fmt: skip
 
@@ -115,13 +115,13 @@ def test_f13_a_second_live_payment_for_a_person_is_refused_by_the_database(ledge
     one, two, batch = paid
     _insert(ledger, tables.payment, batch_id=batch.batch_id, **PAYMENT)
     _refused(
-        ledger, tables.payment_item, payment_id="P2", person_id=one, amount_yen=AMOUNT, live=True
+        ledger, tables.payment_item, payment_key="P2", person_id=one, amount_yen=AMOUNT, live=True
     )
     _insert(
-        ledger, tables.payment_item, payment_id="P2", person_id=one, amount_yen=AMOUNT, live=False
+        ledger, tables.payment_item, payment_key="P2", person_id=one, amount_yen=AMOUNT, live=False
     )
     _insert(
-        ledger, tables.payment_item, payment_id="P2", person_id=two, amount_yen=AMOUNT, live=True
+        ledger, tables.payment_item, payment_key="P2", person_id=two, amount_yen=AMOUNT, live=True
     )
 
 
@@ -129,11 +129,11 @@ def test_f13_a_dead_payment_cannot_come_alive_beside_a_live_one(ledger, paid):
     one, _, batch = paid
     _insert(ledger, tables.payment, batch_id=batch.batch_id, **PAYMENT)
     _insert(
-        ledger, tables.payment_item, payment_id="P2", person_id=one, amount_yen=AMOUNT, live=False
+        ledger, tables.payment_item, payment_key="P2", person_id=one, amount_yen=AMOUNT, live=False
     )
     i = tables.payment_item
     with pytest.raises(sa.exc.IntegrityError), ledger.write() as connection:
-        connection.execute(sa.update(i).where(i.c.payment_id == "P2").values(live=True))
+        connection.execute(sa.update(i).where(i.c.payment_key == "P2").values(live=True))
 
 
 def test_another_programme_may_pay_the_same_person(ledger, paid):
@@ -171,14 +171,19 @@ def test_a_later_attempt_that_follows_is_taken(ledger, paid):
 @pytest.mark.parametrize("amount", [0, -1])
 def test_every_amount_is_positive(ledger, paid, amount):
     one, two, batch = paid
-    payment = batch.payments[0].payment_id
+    payment = batch.payments[0].payment_key
     _refused(
-        ledger, tables.payment_item, payment_id=payment, person_id=two, amount_yen=amount, live=True
+        ledger,
+        tables.payment_item,
+        payment_key=payment,
+        person_id=two,
+        amount_yen=amount,
+        live=True,
     )
     _refused(
         ledger,
         tables.recovery,
-        payment_id=payment,
+        payment_key=payment,
         person_id=one,
         amount_yen=amount,
         opened_on=DAY,
@@ -235,12 +240,12 @@ def test_f31_an_intake_that_does_not_add_up_is_refused_by_the_database(ledger):
 
 
 def test_a_payment_item_needs_its_person_and_payment(ledger, paid):
-    payment = paid[2].payments[0].payment_id
-    for payment_id, person in ((payment, "R9"), ("P9", paid[1])):
+    payment = paid[2].payments[0].payment_key
+    for payment_key, person in ((payment, "R9"), ("P9", paid[1])):
         _refused(
             ledger,
             tables.payment_item,
-            payment_id=payment_id,
+            payment_key=payment_key,
             person_id=person,
             amount_yen=1,
             live=True,

@@ -13,6 +13,7 @@ import pytest
 
 from pipelines.matching import claims as matching
 from pipelines.matching.findings import FINDINGS
+from pipelines.matching.relations import tuples
 from pipelines.programme import ROOT, load_programme
 from pipelines.steps import claims as step
 from tests.claim_tables import FOLDER, Case, apart, read_cases, relations
@@ -57,7 +58,7 @@ def _answers(shuffled: int | None = None) -> dict[int, tuple[dict, dict]]:
     for row in step._findings(SimpleNamespace(programme=PROGRAMME), matched.relations):
         codes[row["claim_id"]].add(row["code"])
     claims: dict[int, dict] = defaultdict(dict)
-    for claim_id, outcome in step._outcomes(matched).items():
+    for claim_id, outcome in tuples(matched.relations["outcome"], "claim_id", "outcome"):
         number, claim = _own(claim_id)
         claims[number][claim] = (outcome, " ".join(sorted(codes[claim_id])))
     return {number: (people[number], claims[number]) for number in range(len(CASES))}

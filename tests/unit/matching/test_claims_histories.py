@@ -63,7 +63,7 @@ class Office:
         """Pay everything approved; the bank returns the payments of the named people."""
         programme = PROGRAMME.id
         with self.ledger.write() as connection:
-            drafted = tuple(payments.payable(connection, programme))
+            drafted = tuple(payments.payable(connection, programme, str))
             batch = f"B{self.today}"
             declared = Declared(
                 batch, f"{batch}.txt", self.today, drafted, "", payments.content_hash(drafted)
@@ -79,7 +79,7 @@ class Office:
                 p.payment_key: ("1", False) if set(returned) & set(p.people) else ("0", True)
                 for p in drafted
             }
-            payments.settle(connection, programme, batch, results, self.today)
+            payments.settle(connection, programme, {batch: results}, self.today)
         return self.states()
 
     def states(self) -> dict[str, str]:
