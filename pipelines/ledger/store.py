@@ -131,23 +131,31 @@ def move(
         return 0
     rows.sort(key=itemgetter(0))
     with staged(connection, "wanted_move", _MOVE, rows) as wanted:
-        return move_found(connection, programme, sa.select(wanted), cause, day)
+        return _move_wanted(connection, programme, wanted, cause, day)
 
 
 def move_found(
     connection: sa.Connection, programme: str, found: sa.Select[Any], cause: str, day: date
 ) -> int:
     """Move the entitlements that a query finds (person_id, to_state, claim_id, codes, reference); see `move`."""
-    w = found.subquery("wanted").c
-    e = tables.entitlement
+    with staged(connection, "wanted_move", _MOVE, found) as wanted:
+        return _move_wanted(connection, programme, wanted, cause, day)
+
+
+def _move_wanted(
+    connection: sa.Connection, programme: str, wanted: sa.Table, cause: str, day: date
+) -> int:
+    e, w = tables.entitlement, wanted.c
     here = (e.c.programme == programme) & (e.c.person_id == w.person_id)
+    from_state = sa.select(e.c.state).where(here).scalar_subquery()
     total, distinct = connection.execute(
         sa.select(sa.func.count(), sa.func.count(sa.distinct(w.person_id)))
     ).one()
+    each = sa.select(from_state.label("from_state"), w.to_state).subquery()
     kinds = connection.execute(
-        sa.select(e.c.state, w.to_state, sa.func.count())
-        .where(here)
-        .group_by(e.c.state, w.to_state)
+        sa.select(each.c.from_state, each.c.to_state, sa.func.count())
+        .where(each.c.from_state.is_not(None))
+        .group_by(each.c.from_state, each.c.to_state)
     ).all()
     known = sum(count for _, _, count in kinds)
     if known != total or distinct != total:
@@ -157,11 +165,11 @@ def move_found(
         )
     _assert_allowed(kinds, f"{cause} {day}")
     event = {
-        "programme": sa.literal(programme), "person_id": e.c.person_id, "from_state": e.c.state,
+        "programme": sa.literal(programme), "person_id": w.person_id, "from_state": from_state,
         "to_state": w.to_state, "cause": sa.literal(cause), "reference": w.reference, "codes": w.codes,
         "business_date": sa.literal(day, sa.Date),
     }  # fmt: skip
-    events = sa.select(*event.values()).where(here).order_by(e.c.person_id)
+    events = sa.select(*event.values()).order_by(w.person_id)
     connection.execute(sa.insert(tables.entitlement_event).from_select(list(event), events))
     connection.execute(
         sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes)
@@ -183,15 +191,23 @@ def _assert_allowed(kinds: Iterable[Sequence[Any]], what: str) -> None:
 
 @contextmanager
 def staged(
-    connection: sa.Connection, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    connection: sa.Connection,
+    name: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]] | sa.Select[Any],
 ) -> Iterator[sa.Table]:
-    """Rows of text as a temporary table, so that the ledger is asked and changed set by set; the first is indexed."""
+    """Rows of text, or of a query, as a temporary table, so that the ledger is asked and changed set by set.
+
+    It has no index, so that a database begins with it and looks each row up in the ledger's own table.
+    """
     table = sa.Table(
         name, sa.MetaData(), *(sa.Column(n, sa.Text) for n in columns), prefixes=["TEMPORARY"]
     )
     table.create(connection)
-    load(connection, table, columns, rows)
-    sa.Index(f"ix_{name}", table.c[columns[0]]).create(connection)
+    if isinstance(rows, sa.Select):
+        connection.execute(sa.insert(table).from_select(list(columns), rows))
+    else:
+        load(connection, table, columns, rows)
     yield table
     table.drop(connection)
 
