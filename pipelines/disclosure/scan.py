@@ -8,7 +8,8 @@ lines, never more often.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import ahocorasick_rs
 import pyarrow as pa
@@ -18,10 +19,10 @@ from pipelines.disclosure.guard import DisclosureRefused, Register, Secret
 from pipelines.intake.keys import date_key
 
 _DATE = re.compile("[0-9]{8}")
-_DASHES = "[−‐―ー－]"
-_BLANKS = "[ \u3000]"
-_BETWEEN_NUMBERS = "丁目|番地の?|番"
-_BETWEEN_CELLS = '[,"号室]'
+_DASHES = "−‐―ー－"
+_BLANKS = " \u3000"
+_BETWEEN_NUMBERS = ("丁目", "番地の", "番地", "番")
+_BETWEEN_CELLS = ',"号室'
 _SHORTEST_ADDRESS = 8
 
 KINDS = ("住民番号", "氏名と生年月日", "現在の居所")
@@ -56,21 +57,25 @@ def scan(payload: bytes, secrets: Sequence[Secret], own: Register, encoding: str
 
 def fold(text: str) -> str:
     """Make widths, dashes and spaces equal; characters stay what they are otherwise."""
-    return str(_fold([text])[0])
+    wide: str = pc.utf8_normalize(pa.scalar(text, pa.large_string()), "NFKC").as_py()
+    return _replaced(_replaced(wide, _DASHES, "-"), _BLANKS, "")
 
 
-def _fold(texts: Sequence[str]) -> list[str]:
-    wide = pc.utf8_normalize(pa.array(texts, pa.large_string()), "NFKC")
-    dashed = pc.replace_substring_regex(wide, _DASHES, "-")
-    folded: list[str] = pc.replace_substring_regex(dashed, _BLANKS, "").to_pylist()
-    return folded
+@lru_cache(maxsize=1 << 16)
+def _fold_word(text: str) -> str:
+    """`fold` of a secret's own words, which every release of a day is searched for."""
+    return fold(text)
 
 
-def fold_address(folded: Sequence[str]) -> list[str]:
+def fold_address(folded: str) -> str:
     """One way to write a house number, over the borders of cells."""
-    joined = pc.replace_substring_regex(pa.array(folded, pa.large_string()), _BETWEEN_NUMBERS, "-")
-    texts: list[str] = pc.replace_substring_regex(joined, _BETWEEN_CELLS, "").to_pylist()
-    return texts
+    return _replaced(_replaced(folded, _BETWEEN_NUMBERS, "-"), _BETWEEN_CELLS, "")
+
+
+def _replaced(text: str, words: Iterable[str], by: str) -> str:
+    for word in words:
+        text = text.replace(word, by)
+    return text
 
 
 def _standing(text: str, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
@@ -123,25 +128,21 @@ def _end_of_record(text: str, start: int) -> int:
 def _names_by_birth(secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
     """Birth date, as written and as eight digits -> name -> person."""
     keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
-    written = _fold([secret.birth_date for secret in secrets])
-    named = [(secret, name) for secret in secrets for name in secret.names if name]
-    names: dict[str, dict[str, str]] = defaultdict(dict)
-    for (secret, _), name in zip(named, _fold([name for _, name in named]), strict=True):
-        names[secret.person_id][name] = secret.person_id
     by_birth: dict[str, dict[str, str]] = {}
-    for secret, *births in zip(secrets, written, keys, strict=True):
-        for birth in {*births} - {None, ""}:
-            by_birth.setdefault(birth, {}).update(names[secret.person_id])
+    for secret, key in zip(secrets, keys, strict=True):
+        names = {_fold_word(name): secret.person_id for name in secret.names if name}
+        for birth in {_fold_word(secret.birth_date), key} - {None, ""}:
+            by_birth.setdefault(birth, {}).update(names)
     return by_birth
 
 
 def _find_addresses(folded: str, secrets: Sequence[Secret]) -> Counter[str]:
     """Present addresses of protected people, anywhere in the text; not where the number goes on."""
-    written = fold_address(_fold([a for secret in secrets for a in secret.addresses]))
+    written = [fold_address(_fold_word(a)) for secret in secrets for a in secret.addresses]
     patterns = sorted({address for address in written if len(address) >= _SHORTEST_ADDRESS})
     if not patterns:
         return Counter()
-    (text,) = fold_address([folded])
+    text = fold_address(folded)
     return Counter(
         patterns[word]
         for word, _, end in _standing(text, patterns)
