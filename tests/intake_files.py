@@ -1,6 +1,7 @@
 """The files of a day, written as a source would: the same people in any layout, by its headers, codes and dates."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,6 +11,7 @@ from pipelines.intake.layouts import Layout, TableLayout, load_layout
 from pipelines.programme import ROOT, ListSource, Programme, load_programme
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
+_LEFT_OUT = re.compile(rb"(?:core|theme1)\.xml$")
 ENTRY_DATE = (
     2020,
     1,
@@ -133,27 +135,23 @@ def write_xlsx(
     out = io.BytesIO()
     book.save(out)
     with zipfile.ZipFile(out) as old:
-        parts = [(n, old.read(n)) for n in old.namelist() if n != "docProps/core.xml"]
-    body = [(n, _forget_core(edit(n, part))) for n, part in parts]
-    return write_zip(*body)
+        parts = [
+            (name, old.read(name)) for name in old.namelist() if not _LEFT_OUT.search(name.encode())
+        ]
+    return write_zip(*((name, edit(name, _forget(body))) for name, body in parts))
 
 
-def _forget_core(part: bytes) -> bytes:
-    """Without the reference to the part that holds the time of writing."""
-    import re
-
-    part = re.sub(rb"<Relationship [^>]*core\.xml[^>]*/>", b"", part)
-    return re.sub(rb"<Override [^>]*core\.xml[^>]*/>", b"", part)
+def _forget(part: bytes) -> bytes:
+    """Without what refers to the parts left out: one holds the time of writing, one only colours."""
+    return re.sub(rb"<(?:Relationship|Override) [^>]*(?:core|theme1)\.xml[^>]*/>", b"", part)
 
 
 def write_zip(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
     """An archive whose bytes depend on its members alone."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, body in members:
             info = zipfile.ZipInfo(name, ENTRY_DATE) if isinstance(name, str) else name
-            if isinstance(name, str):
-                info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, body)
     return out.getvalue()
 

@@ -39,14 +39,12 @@ def read_xlsx(data: bytes, header: Sequence[str], file: str) -> TextTable:
     rows = _rows(data, file)
     if not rows:
         raise InputRefused(f"{file}: 見出し行がありません。空のファイルです。")
+    _assert_text(rows[0], 1, (), file)
     check_header(header_cells(rows[0]), header, file)
     ragged: list[tuple[int, str]] = []
     cells: list[list[str]] = []
     for number, row in enumerate(rows[1:], start=2):
-        for place, (_, wrong) in enumerate(row):
-            if wrong:
-                name = header[place] if place < len(header) else f"{get_column_letter(place + 1)}列"
-                raise InputRefused(f"{file}: {number}行目「{name}」が{wrong}。")
+        _assert_text(row, number, header, file)
         texts = [text or "" for text, _ in row]
         if len(texts) > len(header):
             ragged.append((number, "\t".join(texts)))
@@ -56,6 +54,14 @@ def read_xlsx(data: bytes, header: Sequence[str], file: str) -> TextTable:
         name: pa.array([row[i] for row in cells], pa.string()) for i, name in enumerate(header)
     }
     return text_table(pa.table(columns), ragged, 2)
+
+
+def _assert_text(row: Row, number: int, header: Sequence[str], file: str) -> None:
+    """Refuse a cell that is no text, by row and column."""
+    for place, (_, wrong) in enumerate(row):
+        if wrong:
+            name = header[place] if place < len(header) else f"{get_column_letter(place + 1)}列"
+            raise InputRefused(f"{file}: {number}行目「{name}」が{wrong}。")
 
 
 def header_of_workbook(data: bytes, file: str) -> list[str]:
