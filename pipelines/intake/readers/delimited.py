@@ -67,7 +67,12 @@ def header_of(text: str, file: str, delimiter: str = ",") -> list[str]:
     line = text.split("\n", 1)[0].rstrip("\r")
     if not line:
         raise InputRefused(f"{file}: 見出し行がありません。空のファイルです。")
-    return next(csv.reader([line], delimiter=delimiter))
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error:
+        raise InputRefused(
+            f"{file}: 見出し行の途中に改行(CR)があります。提供元に再出力を依頼してください。"
+        ) from None
 
 
 def _assert_well_quoted(text: str, file: str, delimiter: str) -> None:
