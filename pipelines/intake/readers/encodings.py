@@ -3,8 +3,6 @@
 import codecs
 import re
 
-import numpy as np
-
 from pipelines.errors import InputRefused
 
 # name in a layout -> (codec, the byte-order marks of which one must come first; none: no mark may)
@@ -54,17 +52,7 @@ def decode(data: bytes, encoding: str, file: str) -> str:
 
 def find_not_text(text: str) -> re.Match[str] | None:
     """The first character that is no text."""
-    return NOT_TEXT.search(text) if _suspicious(text.encode("utf-8", "surrogatepass")) else None
-
-
-def _suspicious(raw: bytes) -> bool:
-    """Whether UTF-8 bytes may hold a character that is no text: no for nearly every file, and at once."""
-    codes = np.frombuffer(raw, np.uint8)
-    allowed = sum(raw.count(sign) for sign in (b"\t", b"\n", b"\r"))
-    if np.count_nonzero(codes < 0x20) != allowed or b"\x7f" in raw or b"\xc2" in raw:
-        return True
-    after = codes[1:][codes[:-1] == 0xEF]  # U+F000 to U+FFFF: the undefined bytes' and the marks'
-    return bool(np.isin(after, (0xA3, 0xBB, 0xBF)).any())
+    return NOT_TEXT.search(text)
 
 
 def _assert_mark(data: bytes, encoding: str, marks: tuple[bytes, ...], file: str) -> None:
