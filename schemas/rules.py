@@ -37,6 +37,7 @@ _RULES = (
     ),
     Rule("BIRTH_DATE_ODD", "warn", "生年月日に不詳の部分があるか、形式が違います。"),
     Rule("POSTAL_CODE_FORM", "warn", "郵便番号が7桁の数字ではありません。バーコードは付きません。"),
+    Rule("DATE_STYLE", "warn", "日付がレイアウトに定めた書き方ではありません。"),
     Rule("NAME_EMPTY", "warn", "カナ氏名がありません(外国人住民では異常ではありません)。"),
 )
 
