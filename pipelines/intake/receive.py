@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
-from pipelines.intake import checks, keys, readers
+from pipelines.intake import checks, keys, my_number, readers
 from pipelines.intake.layouts import Layout, load_layout
-from pipelines.intake.staging import Manifest, Staging, sha256
+from pipelines.intake.references import references
+from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
 from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
 from schemas.rules import RULES
@@ -71,25 +73,36 @@ def stage(
         PeriodRefused: outside the collection period.
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
+        MyNumberRefused: a file holds a My Number.
     """
     source = programme.source(dataset)
     assert_may_enter(source, day)
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
         raise InputMissing(f"{dataset} {day}: {'、'.join(missing)} がありません。")
     layout = load_layout(source.layout)
-    tables: dict[str, pa.Table] = {}
+    refer = references(programme.benefit.base_date, day)
+    accepted: dict[str, pa.Table] = {}
+    tables: dict[str, pa.Table | WithColumns] = {}
     problems: list[pa.Table] = []
     rows_in = quarantined = duplicates = 0
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
         file, text = _read(layout, table, dataset, day, files)
+        my_number.assert_no_my_number(text.rows, file, _exempt(layout, table))
         rows = _map_codes(_to_ours(text.rows, layout, table), layout)
         broken = pa.concat_tables(
-            [_ragged(text, table), checks.check_rows(rows, table), _orphans(rows, table, tables)]
+            [
+                _ragged(text, table),
+                checks.check_rows(rows, table, refer),
+                _orphans(rows, table, accepted),
+            ]
         )
         good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
-        kept = checks.drop_exact_duplicates(good)
-        tables[table.name] = _add_keys(kept, programme.benefit.municipality_code)
+        kept = checks.drop_exact_duplicates(good, table.key)
+        accepted[table.name] = kept
+        tables[table.name] = WithColumns(
+            kept, partial(_add_keys, municipality=programme.benefit.municipality_code)
+        )
         tables[f"quarantine_{table.name}"] = bad
         problems.append(
             broken.append_column("file", pa.array([file] * broken.num_rows, pa.string()))
@@ -158,6 +171,12 @@ def _map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
             )
             rows = rows.set_column(index, column, words.take(mapped.indices))
     return rows
+
+
+def _exempt(layout: Layout, table: Table) -> set[str]:
+    """The source's headers of the columns whose declared form could be taken for a My Number."""
+    ours = {name for name, field in table.fields if field.holds_12_digits}
+    return {header for header, name in layout.tables[table.name].columns.items() if name in ours}
 
 
 def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
