@@ -5,6 +5,7 @@ A rule that needs two values is kept where one of them is missing or unreadable:
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from schemas.tables import References, Rule
 
 HEAD = "02"
+_HOUSEHOLD = ("resident_id", "household_id", "relationship")
 _FULL_DATE = "[0-9]{8}"
 _FIRST_NUMBER = "[0-9０-９].*$"
 
@@ -96,29 +98,40 @@ def _branch_known(rows: pd.DataFrame, references: References) -> pd.Series:
 
 def _one_head(rows: pd.DataFrame, references: References) -> pd.Series:
     """Every row of a household without exactly one head breaks the rule."""
-    households, numbers = _numbered(rows["household_id"])
-    heads = pc.filter(numbers, _mask(rows["relationship"] == HEAD))
-    counts = pc.value_counts(heads)
-    single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
-    del households
-    return _series(pc.is_in(numbers, value_set=single), rows)
+    return pd.Series(_heads(rows) >= 0, index=rows.index)
 
 
 def _head_named(rows: pd.DataFrame, references: References) -> pd.Series:
     """The head's name on a row is the name on the head's own row; kept where the household has not one head."""
-    _, numbers = _numbered(rows["household_id"])
-    is_head = _mask(rows["relationship"] == HEAD)
-    heads = pc.filter(numbers, is_head)
-    at = pc.index_in(numbers, value_set=heads)
-    names = pc.filter(_text(rows["name_kanji"]), is_head).take(at)
-    same = pc.fill_null(pc.equal(names, _text(rows["head_name_kanji"])), True)
-    alone = _mask(_one_head(rows, references))
-    return _series(pc.or_(same, pc.invert(alone)), rows)
+    heads = _heads(rows)
+    names = _text(rows["name_kanji"]).take(pa.array(np.maximum(heads, 0)))
+    same = pc.equal(names, _text(rows["head_name_kanji"])).to_numpy(zero_copy_only=False)
+    return pd.Series(same | (heads < 0), index=rows.index)
+
+
+def _heads(rows: pd.DataFrame) -> np.ndarray:
+    """The position of the head of each row's household; -1 where the household has none or several.
+
+    Equal rows of one resident are one head.
+    """
+    households = _text(rows["household_id"]).dictionary_encode()
+    numbers = households.indices.to_numpy()
+    at = np.flatnonzero((rows["relationship"] == HEAD).to_numpy(bool))
+    if len(at):
+        crowded = np.bincount(numbers[at])[numbers[at]] > 1
+        again = rows[["household_id", "resident_id"]].iloc[at[crowded]].duplicated().to_numpy()
+        at = np.delete(at, np.flatnonzero(crowded)[again])
+    head = np.full(len(households.dictionary), -1)
+    head[numbers[at]] = at
+    head[np.bincount(numbers[at], minlength=len(head)) > 1] = -1
+    of_rows: np.ndarray = head[numbers]
+    return of_rows
 
 
 def _names_another(rows: pd.DataFrame, references: References) -> pd.Series:
     """A correction or withdrawal names the claim it is about; a new claim names none."""
-    return (rows["claim_kind"] == "new") == (rows["supersedes_no"] == "")
+    is_new, unnamed = rows["claim_kind"] == "new", rows["supersedes_no"] == ""
+    return (is_new == unnamed) | ~rows["claim_kind"].isin(["new", "correction", "withdrawal"])
 
 
 BORN_BY_BASE_DATE = Rule("BIRTH_AFTER_BASE_DATE", "birth_date", ("birth_date",), _born_by_base_date)
@@ -127,10 +140,10 @@ POSTAL_CODE = (
     Rule("POSTAL_CODE_TOWN", "postal_code", ("postal_code", "address"), _postal_code_fits),
 )
 HEADS = (
-    Rule("HEAD_ONE", "relationship", ("household_id", "relationship"), _one_head, "table"),
+    Rule("HEAD_ONE", "relationship", _HOUSEHOLD, _one_head, "table"),
     Rule(
-        "HEAD_NAME", "head_name_kanji",
-        ("household_id", "relationship", "name_kanji", "head_name_kanji"), _head_named, "table",
+        "HEAD_NAME", "head_name_kanji", (*_HOUSEHOLD, "name_kanji", "head_name_kanji"), _head_named,
+        "table",
     ),
 )  # fmt: skip
 BANKS = (
@@ -162,21 +175,7 @@ def _by_value(column: pd.Series, test: Callable[[str], bool]) -> pd.Series:
     return pd.Series(kept.to_numpy(zero_copy_only=False), index=column.index, dtype=bool)
 
 
-def _numbered(column: pd.Series) -> tuple[pa.Array, pa.Array]:
-    """The distinct values, and each row's number among them."""
-    encoded = _text(column).dictionary_encode()
-    return encoded.dictionary, encoded.indices
-
-
 def _text(column: pd.Series) -> pa.Array:
     """The series as one Arrow array."""
     values = pa.array(column)
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def _mask(column: pd.Series) -> pa.Array:
-    return pa.array(column.to_numpy(bool))
-
-
-def _series(mask: pa.Array, rows: pd.DataFrame) -> pd.Series:
-    return pd.Series(mask.to_numpy(zero_copy_only=False), index=rows.index, dtype=bool)

@@ -4,7 +4,7 @@ Matching judges the account, the applicant and the lines and holds what is dispu
 claim that waits in quarantine is a claim that nobody decides.
 """
 
-from schemas import across, fields, forms
+from schemas import across, forms
 from schemas.tables import Field, table
 
 CLAIM_KINDS = ("new", "correction", "withdrawal")
@@ -17,9 +17,7 @@ LINE_BIRTH_DATE = Field("生年月日", "the member's, as typed or keyed")
 NOT_WANTED = Field("不要", "yes where the benefit is not wanted", (forms.one_of("yes", "no"),))
 
 KIND = {
-    "claim_kind": Field(
-        "申請区分", "new, correction or withdrawal", (forms.one_of(*CLAIM_KINDS),)
-    ),
+    "claim_kind": Field("申請区分", "new, correction or withdrawal", (forms.one_of(*CLAIM_KINDS),)),
     "supersedes_no": Field("元受付番号", "the claim that is corrected or withdrawn"),
 }
 PAPER_DATES = {
@@ -28,7 +26,9 @@ PAPER_DATES = {
 }
 HOUSEHOLD = {
     "household_id": Field(
-        "世帯番号", "as printed on the form; empty on a person's own claim", (forms.DIGITS_10_OR_EMPTY,)
+        "世帯番号",
+        "as printed on the form; empty on a person's own claim",
+        (forms.DIGITS_10_OR_EMPTY,),
     )
 }
 APPLICANT = {

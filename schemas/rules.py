@@ -43,11 +43,15 @@ _RULES = (
     Rule("BIRTH_DATE_ODD", "warn", "生年月日に不詳の部分があるか、形式が違います。"),
     Rule("POSTAL_CODE_FORM", "warn", "郵便番号が7桁の数字ではありません。バーコードは付きません。"),
     Rule(
-        "HEAD_NAME", "warn", "世帯主漢字氏名が世帯主本人の漢字氏名と違います。台帳を確認してください。"
+        "HEAD_NAME",
+        "warn",
+        "世帯主漢字氏名が世帯主本人の漢字氏名と違います。台帳を確認してください。",
     ),
     Rule("RELATIONSHIP_FORM", "warn", "続柄が2桁の符号を並べた形ではありません。"),
     Rule(
-        "BIRTH_AFTER_BASE_DATE", "warn", "生年月日が基準日より後です。抽出の条件を確認してください。"
+        "BIRTH_AFTER_BASE_DATE",
+        "warn",
+        "生年月日が基準日より後です。抽出の条件を確認してください。",
     ),
     Rule(
         "DATE_ODD", "warn", "暦にない日付か、読めない書き方です。突合では日付なしとして扱います。"
@@ -60,7 +64,9 @@ _RULES = (
         "郵便番号が郵便番号簿にありません(廃止または新設された番号かもしれません)。",
     ),
     Rule(
-        "POSTAL_CODE_TOWN", "warn", "郵便番号の町域と住所が合いません。バーコードを確認してください。"
+        "POSTAL_CODE_TOWN",
+        "warn",
+        "郵便番号の町域と住所が合いません。バーコードを確認してください。",
     ),
     Rule("BANK_FORM", "warn", "金融機関コードは4桁、支店コードは3桁の数字です。突合が判定します。"),
     Rule(
@@ -68,7 +74,9 @@ _RULES = (
     ),
     Rule("BRANCH_UNKNOWN", "warn", "支店コードが全銀協の一覧にありません(統廃合かもしれません)。"),
     Rule(
-        "ACCOUNT_TYPE_UNKNOWN", "warn", "預金種目が1・2・4のいずれでもありません。突合が判定します。"
+        "ACCOUNT_TYPE_UNKNOWN",
+        "warn",
+        "預金種目が1・2・4のいずれでもありません。突合が判定します。",
     ),
     Rule("ACCOUNT_NUMBER_FORM", "warn", "口座番号が7桁の数字ではありません。突合が判定します。"),
     Rule("YUCHO_FORM", "warn", "ゆうちょの記号・番号の形ではありません。突合が判定します。"),

@@ -55,6 +55,13 @@ class References(Protocol):
         """Whether the Zengin list has the branch."""
 
 
+class RowTest(Protocol):
+    """Judges rows: True where a row keeps the rule, by the index of `rows`."""
+
+    def __call__(self, rows: pd.DataFrame, references: References) -> pd.Series:
+        """Judge each row."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule that one column cannot answer by its form alone: across columns, rows or reference tables.
@@ -66,7 +73,7 @@ class Rule:
     code: str
     column: str
     columns: tuple[str, ...]
-    test: Callable[[pd.DataFrame, References], pd.Series]
+    test: RowTest
     scope: Literal["row", "table"] = "row"
 
 
@@ -105,7 +112,9 @@ class Table:
             columns, checks=self._checks("row", references), name=self.name, strict=True
         )
 
-    def schema_across_rows(self, references: References) -> tuple[tuple[str, ...], pa.DataFrameSchema]:
+    def schema_across_rows(
+        self, references: References
+    ) -> tuple[tuple[str, ...], pa.DataFrameSchema]:
         """The columns that the rules across rows read, and their pandera schema; it needs the whole table."""
         read = {column for rule in self.rules if rule.scope == "table" for column in rule.columns}
         columns = tuple(column for column in self.columns if column in read)
@@ -127,9 +136,7 @@ def _check(code: str, column: str, test: Callable[..., pd.Series]) -> pa.Check:
     return pa.Check(test, name=code, title=column, n_failure_cases=1)
 
 
-def table(
-    name: str, key: tuple[str, ...], fields: Mapping[str, Field], *rules: Rule
-) -> Table:
+def table(name: str, key: tuple[str, ...], fields: Mapping[str, Field], *rules: Rule) -> Table:
     """A table from its columns by name, in the staged order, and its rules.
 
     Raises:

@@ -38,7 +38,11 @@ def assert_validation_is_on() -> None:
     """
     probe = table("probe", (), {"name_kanji": NAME_KANJI})
     try:
-        found = list(_broken(pd.DataFrame({"name_kanji": ["見本", ""]}), probe.schema(ReferenceTables("", ""))))
+        found = list(
+            _broken(
+                pd.DataFrame({"name_kanji": ["見本", ""]}), probe.schema(ReferenceTables("", ""))
+            )
+        )
     except ValueError:  # another backend reports differently
         found = []
     if [(column, rule, at.tolist()) for column, rule, at in found] != [
@@ -89,7 +93,7 @@ def _schema_problems(rows: pa.Table, table: Table, references: References) -> It
         for column, rule, at in _broken(frame, schema):
             yield column, rule, at + start
     columns, schema = table.schema_across_rows(references)
-    if columns:
+    if columns and rows.num_rows:
         yield from _broken(rows.select(columns).to_pandas(), schema)
 
 
@@ -107,7 +111,7 @@ def _broken(frame: pd.DataFrame, schema: pandera.DataFrameSchema) -> Iterator[_F
         failed = []
     for error in failed:
         if not isinstance(error.check, pandera.Check) or error.check_output is None:
-            raise ValueError(f"{schema.name}: not a rule: {error.reason_code}") from None
+            raise ValueError(f"{schema.name}: {error.reason_code} at {error.check}") from None
         kept = error.check_output.to_numpy(dtype=bool, na_value=False)
         yield str(error.check.title), str(error.check.name), np.flatnonzero(~kept)
 

@@ -2,8 +2,8 @@
 
 The check digit is that of 平成26年総務省令第85号 (行政手続における特定の個人を識別するための番号の利用等に関する法律の
 規定による通知カード及び個人番号カード並びに情報提供ネットワークシステムによる特定個人情報の提供等に関する省令) 第5条:
-11 - (Σ Pn × Qn mod 11), or 0 where that remainder is 0 or 1; Pn is the n-th of the eleven digits before it, counted from
-the lowest, and Qn is n + 1 for n = 1..6 and n - 5 for n = 7..11.
+11 - (Σ Pn × Qn mod 11), or 0 where that remainder is 0 or 1; Pn is the n-th of the eleven digits before it, from the
+lowest, and Qn is n + 1 for n = 1..6 and n - 5 for n = 7..11.
 
 One in eleven numbers of twelve digits has that digit by chance. A column whose declared form is a number of twelve
 digits is therefore left out by its own declaration (`Field.holds_12_digits`).
@@ -77,9 +77,7 @@ def _rows_with(column: pa.ChunkedArray, numbers: pa.ChunkedArray) -> list[int]:
     if not any(_may_have_any(chunk) for chunk in column.chunks):
         return []
     maybe = pc.fill_null(pc.match_substring_regex(column, _MAYBE_CELL), False)
-    pairs = zip(
-        numbers.filter(maybe).to_pylist(), column.filter(maybe).to_pylist(), strict=True
-    )
+    pairs = zip(numbers.filter(maybe).to_pylist(), column.filter(maybe).to_pylist(), strict=True)
     return [number for number, text in pairs if has_my_number(text)]
 
 

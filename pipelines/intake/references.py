@@ -70,7 +70,7 @@ def _begins(folded: str, prefecture: str, city: str, town: str) -> bool:
     if city.startswith("京都市"):  # streets stand before the town
         return town in rest
     rest = rest.removeprefix(_SECTION)
-    return rest.startswith(town) or bool(rest) and town.startswith(rest)
+    return rest.startswith(town) or (bool(rest) and town.startswith(rest))
 
 
 @cache

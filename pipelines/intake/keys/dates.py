@@ -73,9 +73,7 @@ def _plain_keys(values: pa.Array) -> pa.Array:
     month, day = np.where(month == 99, 0, month), np.where(day == 99, 0, day)
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0)) & (month == 2)
     last_day = _LAST_DAY[np.minimum(month, _MONTHS)] + leap
-    good = (
-        (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month <= _MONTHS) & (day <= last_day)
-    )
+    good = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month <= _MONTHS) & (day <= last_day)
     keys = pa.array(year * 10_000 + month * 100 + day, pa.int32()).cast(pa.string())
     return pc.if_else(pa.array(good), keys, pa.scalar(None, pa.string()))
 

@@ -40,7 +40,7 @@ GOOD = {
 
 def _table(*rows):
     """Register rows that differ from the good one as said, numbered from 2."""
-    made = [{**GOOD, **row} for row in rows]
+    made = [{**GOOD, "household_id": row.get("resident_id", "0000000001"), **row} for row in rows]
     columns = {name: [row[name] for row in made] for name in REGISTER.columns}
     return pa.table({**columns, "row": list(range(2, len(rows) + 2))})
 
@@ -105,7 +105,7 @@ def test_every_rule_that_breaks_is_told():
 
 
 def test_rows_of_one_key_that_differ_all_wait():
-    found = _problems({}, {"address": "別の住所"}, {"resident_id": "0000000009"}, {})
+    found = _problems({}, {"address": "東京都新宿区新宿２丁目"}, {"resident_id": "0000000009"}, {})
     assert found == {(row, "resident_id", "DUPLICATE_KEY") for row in (2, 3, 5)}
 
 
