@@ -14,7 +14,7 @@ from schemas import (
 )
 from schemas.tables import Table
 
-__all__ = ["DATASETS", "Table"]
+__all__ = ["COLUMNS", "DATASETS", "ITEMS", "Table"]
 
 DATASETS: dict[str, tuple[Table, ...]] = {
     **register.DATASET,
@@ -28,3 +28,12 @@ DATASETS: dict[str, tuple[Table, ...]] = {
     **postal_claims.DATASET,
     **inhouse_claims.DATASET,
 }
+
+COLUMNS = frozenset(
+    name for tables in DATASETS.values() for table in tables for name in table.columns
+)
+"""Every column that any dataset has."""
+ITEMS = frozenset(
+    field.item for tables in DATASETS.values() for table in tables for _, field in table.fields
+)
+"""Every item name that a source may use for one of them."""

@@ -219,12 +219,9 @@ def test_f35_a_column_outside_its_basis_is_refused_unread(staging, dataset):
 
 def test_f35_a_column_that_only_the_file_has_is_refused(staging, monkeypatch):
     layout = load_layout("shinjuku/register")
-    wider = type(layout.tables["rows"])(
-        layout.tables["rows"].file, {**layout.tables["rows"].columns, "性別": "sex"}
-    )
-    with_sex = type(layout)(
-        layout.name, layout.format, layout.encoding, {"rows": wider}, layout.codes
-    )
+    rows = layout.tables["rows"]
+    wider = rows.model_copy(update={"columns": {**rows.columns, "性別": "sex"}})
+    with_sex = layout.model_copy(update={"tables": {"rows": wider}})
     monkeypatch.setattr(receive, "load_layout", lambda _name: with_sex)
     files = {"register_20200518.csv": _csv(REGISTER + ",性別", HANAKO + ",2")}
     assert "sex" in refusal(InputRefused, lambda: _stage(staging, "register", files))
