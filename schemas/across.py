@@ -14,6 +14,7 @@ from schemas.tables import References, Rule
 
 HEAD = "02"
 _HOUSEHOLD = ("resident_id", "household_id", "relationship")
+_SLICE = 200_000
 _FULL_DATE = "[0-9]{8}"
 _FIRST_NUMBER = "[0-9０-９].*$"
 
@@ -104,9 +105,13 @@ def _one_head(rows: pd.DataFrame, references: References) -> pd.Series:
 def _head_named(rows: pd.DataFrame, references: References) -> pd.Series:
     """The head's name on a row is the name on the head's own row; kept where the household has not one head."""
     heads = _heads(rows)
-    names = _text(rows["name_kanji"]).take(pa.array(np.maximum(heads, 0)))
-    same = pc.equal(names, _text(rows["head_name_kanji"])).to_numpy(zero_copy_only=False)
-    return pd.Series(same | (heads < 0), index=rows.index)
+    names, kept = _text(rows["name_kanji"]), heads < 0
+    for start in range(0, len(heads), _SLICE):  # never the heads' names of everybody at once
+        part = slice(start, start + _SLICE)
+        of_heads = names.take(pa.array(np.maximum(heads[part], 0)))
+        same = pc.equal(of_heads, _text(rows["head_name_kanji"].iloc[part]))
+        kept[part] |= same.to_numpy(zero_copy_only=False)
+    return pd.Series(kept, index=rows.index)
 
 
 def _heads(rows: pd.DataFrame) -> np.ndarray:

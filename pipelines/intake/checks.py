@@ -17,7 +17,7 @@ from schemas.rules import RULES
 from schemas.tables import References, table
 
 # rows that pandera sees at once: memory stays level however long the register is
-_SLICE = 500_000
+_SLICE = 200_000
 
 PROBLEM = pa.schema(
     [("table", pa.string()), ("row", pa.int64()), ("column", pa.string()), ("rule", pa.string())]
@@ -92,6 +92,8 @@ def _schema_problems(rows: pa.Table, table: Table, references: References) -> It
         frame = rows.slice(start, _SLICE).select(table.columns).to_pandas()
         for column, rule, at in _broken(frame, schema):
             yield column, rule, at + start
+        del frame
+    pa.default_memory_pool().release_unused()
     columns, schema = table.schema_across_rows(references)
     if columns and rows.num_rows:
         yield from _broken(rows.select(columns).to_pandas(), schema)

@@ -1,17 +1,22 @@
 """A My Number anywhere refuses its file, by row and column, never by its digits."""
 
+from datetime import date
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InputRefused, MyNumberRefused
+from pipelines.intake import receive
 from pipelines.intake.my_number import (
     assert_no_my_number,
     find_my_numbers,
     has_my_number,
     is_my_number,
 )
+from pipelines.intake.staging import Staging
+from pipelines.programme import ROOT, load_programme
 from schemas.rules import RULES
 from tests.unit.intake.refusals import refusal
 
@@ -138,3 +143,58 @@ def test_without_one_nothing_happens():
     assert_no_my_number(_table(x=[WRONG, "", "見本"]), "a.csv")
     assert_no_my_number(_table(x=pa.array([], pa.string())), "a.csv")
     assert_no_my_number(_table(x=pa.nulls(3, pa.string())), "a.csv")
+
+
+REGISTER_HEADER = (
+    "住民番号,世帯番号,カナ氏名,漢字氏名,続柄,生年月日,郵便番号,住所,方書,世帯主漢字氏名"
+)
+REGISTER_ROW = "0000000001,0000000001,ミホン,見本,02,19800401,1600022,東京都新宿区新宿１丁目,,見本"
+
+
+def _stage_register(home, *rows):
+    text = "".join(f"{row}\r\n" for row in (REGISTER_HEADER, *rows))
+    files = {"register_20200518.csv": text.encode("cp932")}
+    programme = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
+    return receive.stage(programme, Staging(home), "register", date(2020, 5, 18), files)
+
+
+@pytest.mark.parametrize("place", range(10))
+@pytest.mark.parametrize("text", [RIGHT, f"見本{RIGHT.translate(FULL_WIDTH)}"])
+def test_one_in_any_column_of_the_register_refuses_the_file_unstaged(place, text, tmp_path):
+    cells = REGISTER_ROW.split(",")
+    cells[place] = text
+    message = refusal(
+        MyNumberRefused,
+        lambda: _stage_register(tmp_path, REGISTER_ROW, ",".join(cells)),
+        canary=RIGHT[:4],
+    )
+    assert f"register_20200518.csv: 3行目「{REGISTER_HEADER.split(',')[place]}」" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_in_a_row_of_another_length_refuses_the_file_too(tmp_path):
+    refused = refusal(
+        MyNumberRefused, lambda: _stage_register(tmp_path, f"{REGISTER_ROW},{RIGHT}"), RIGHT[:4]
+    )
+    assert "2行目「行全体」" in refused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_register_with_other_numbers_of_twelve_digits_is_staged(tmp_path):
+    manifest = _stage_register(tmp_path, REGISTER_ROW.replace(",,", f",{WRONG},"))
+    assert manifest.accepted == 1
+
+
+def test_no_file_of_the_sample_campaign_seems_to_hold_one():
+    for path in sorted((ROOT / "data" / "samples" / "ward").rglob("*.csv")):
+        raw = path.read_bytes()
+        text = raw.decode("utf-8" if _is_utf8(raw) else "cp932")
+        assert not has_my_number(text), path
+
+
+def _is_utf8(raw):
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
