@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RESIDENTS ?= 350000
 SEED ?= 1
+MUTATIONS ?= 5000
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve test check format bench synth lock clean
+.PHONY: help setup run serve test check format bench soak synth lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -47,6 +48,9 @@ format: setup ## write the code in its format
 bench: setup ## time and memory of intake and of a whole ward (RESIDENTS, SEED)
 	$(BIN)/python -m tests.bench.intake --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.campaign --residents $(RESIDENTS) --seed $(SEED)
+
+soak: setup ## damage good input files 5,000 times and prove every outcome (MUTATIONS, SEED)
+	$(BIN)/python -m tests.soak.intake --mutations $(MUTATIONS) --seed $(SEED)
 
 synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)
 	$(BIN)/kyufu synth --residents $(RESIDENTS) --seed $(SEED) --out var/ward

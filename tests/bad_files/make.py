@@ -282,7 +282,7 @@ def xlsx_files():
     }
 
 
-def _tables(claims=("N1",), members=("N1",)):
+def portal_tables(claims=("N1",), members=("N1",)):
     claim = (
         "{0},2020-05-20T10:00:00,新規,,見本花子,ミホンハナコ,19800401,新宿1,08E2C368FD,"
         "0001,001,1,0000001,ミホンハナコ,,,1"
@@ -306,7 +306,7 @@ def _named(name, *, attributes=0, method=zipfile.ZIP_STORED):
 
 
 def zip_files():
-    tables = _tables()
+    tables = portal_tables()
     good = write_zip(*tables)
     name = f"attachments/{SECRET}.jpg".encode("cp932")
     cp932 = write_zip(*tables, ("a" * len(name), b"x")).replace(b"a" * len(name), name)
@@ -349,8 +349,8 @@ def zip_files():
             (tables[0][0], tables[0][1].decode().encode("cp932")), tables[1]
         ),
         "zip_member_cut.zip": write_zip(tables[0], (tables[1][0], tables[1][1][:-4])),
-        "zip_line_without_its_claim.zip": write_zip(*_tables(members=("N1", "N9"))),
-        "zip_claim_twice.zip": write_zip(*_tables(claims=("N1", "N1"))),
+        "zip_line_without_its_claim.zip": write_zip(*portal_tables(members=("N1", "N9"))),
+        "zip_claim_twice.zip": write_zip(*portal_tables(claims=("N1", "N1"))),
     }
 
 

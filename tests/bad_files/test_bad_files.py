@@ -1,4 +1,9 @@
-"""FAULTS 23-29 and 31, file by file: each bad file of `index.toml` is refused, or its rows go where they must."""
+"""Each bad file of `index.toml` is refused, or its rows go where they must.
+
+The files named f23 to f31 are those of FAULTS 23 (encodings), FAULTS 24 (controls and quotes), FAULTS 25 (ragged rows
+and headers), FAULTS 26 (text kept), FAULTS 27 (formulas as text), FAULTS 28 (archives), FAULTS 29 (cut and repeated
+files) and FAULTS 31 (counts). FAULTS 30 is in tests/unit/intake/test_staging.py, FAULTS 40 in test_checks.py beside it.
+"""
 
 import tomllib
 from datetime import date

@@ -22,10 +22,6 @@ _MARKS = {
 # Controls other than TAB, LF and CR; a byte-order mark inside the text (two files in one); and what Python's cp932
 # makes of the undefined bytes 80, A0, FD, FE, FF
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uf8f0-\uf8f3]")
-# the same over UTF-8 bytes, as a quick answer for a whole file
-_SUSPICIOUS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
-_OTHER_LEADS = (b"\xef\xa3", b"\xef\xbb\xbf", b"\xef\xbf\xbe")
-_LEADS = (*(bytes([0xC2, n]) for n in range(0x80, 0xA0)), *_OTHER_LEADS)
 
 
 def decode(data: bytes, encoding: str, file: str) -> str:
@@ -56,10 +52,6 @@ def decode(data: bytes, encoding: str, file: str) -> str:
 
 def find_not_text(text: str) -> re.Match[str] | None:
     """The first character that is no text."""
-    raw = text.encode("utf-8", "surrogatepass")
-    leads = _LEADS if b"\xc2" in raw else _OTHER_LEADS
-    if len(raw.translate(None, _SUSPICIOUS)) == len(raw) and not any(lead in raw for lead in leads):
-        return None
     return NOT_TEXT.search(text)
 
 

@@ -40,17 +40,17 @@ def read_fixed(data: bytes, encoding: str, form: FixedWidth, file: str) -> TextT
         InputRefused: a wrong byte, a character across two columns, another separator, a cut-off file, or text
             where the layout has no column.
     """
-    text = decode(data, encoding, file)  # every byte, before any is cut out
+    decode(data, encoding, file)  # every byte, before any is cut out
     codec, marks = ENCODINGS[encoding]
     body = data[3:] if marks else data
-    _assert_ends(body, text, form, file)
+    _assert_ends(body, form, file)
     grid, numbers, ragged = _records(body, form, codec, file)
     _assert_blank_between(grid, numbers, form, file)
     columns = {name: _cells(grid, numbers, name, form, codec, file) for name in form.positions}
     return text_table(pa.table(columns), ragged, 1)
 
 
-def _assert_ends(body: bytes, text: str, form: FixedWidth, file: str) -> None:
+def _assert_ends(body: bytes, form: FixedWidth, file: str) -> None:
     """The declared separator ends every record, the last too, and no other line end stands anywhere."""
     separator = SEPARATORS[form.separator]
     if not body:
@@ -63,9 +63,12 @@ def _assert_ends(body: bytes, text: str, form: FixedWidth, file: str) -> None:
         raise InputRefused(
             f"{file}: 大きさがレコード長{form.record_bytes}バイトの倍数ではありません。途中で切れた可能性があります。"
         )
-    rest = text.replace("\r\n", "") if form.separator == "crlf" else text
-    stray = ("\r",) if form.separator == "lf" else ("\r", "\n")
-    if any(end in rest for end in stray):
+    ends = body.count(separator) if separator else 0
+    expected = (
+        ends if form.separator == "crlf" else 0,
+        ends,
+    )  # no byte of another character is CR or LF
+    if (body.count(b"\r"), body.count(b"\n")) != expected:
         raise InputRefused(
             f"{file}: レコードの区切りが{form.separator}ではない箇所があります。提供元に再出力を依頼してください。"
         )

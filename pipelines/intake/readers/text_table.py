@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.errors import InputRefused
@@ -36,9 +37,8 @@ class TextTable:
 def text_table(columns: pa.Table, ragged: Iterable[tuple[int, str]], first_row: int) -> TextTable:
     """Number the rows from `first_row` in the file's order, leaving out the numbers of the ragged rows."""
     odd = pa.Table.from_pylist([{"row": n, "text": text} for n, text in ragged], schema=RAGGED)
-    out = set(odd.column("row").to_pylist())
-    last = first_row + columns.num_rows + len(out)
-    numbers = (n for n in range(first_row, last) if n not in out) if out else range(first_row, last)
+    numbers = np.arange(first_row, first_row + columns.num_rows + odd.num_rows)
+    numbers = np.setdiff1d(numbers, odd.column("row").to_numpy(), assume_unique=True)
     return TextTable(columns.append_column("row", pa.array(numbers, pa.int64())), odd)
 
 

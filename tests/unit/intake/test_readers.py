@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputRefused
-from pipelines.intake.readers import decode, open_archive, read_csv, read_member, read_xlsx
+from pipelines.intake.readers import (
+    ENCODINGS,
+    FixedWidth,
+    decode,
+    open_archive,
+    read_csv,
+    read_fixed,
+    read_member,
+    read_xlsx,
+)
 from tests.unit.intake.refusals import CANARY, refusal
 
 HEADER = ("住民番号", "氏名")
@@ -37,7 +46,7 @@ def _refused_csv(data, encoding="cp932"):
 # CSV: what is read
 
 
-@pytest.mark.parametrize("encoding", ["cp932", "utf-8"])
+@pytest.mark.parametrize("encoding", list(ENCODINGS))
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_rows_are_read_with_the_source_row_number(encoding, end):
     found = _read(
@@ -82,7 +91,7 @@ def test_gaiji_and_old_forms_survive_cp932():
         "\u3000",
     ],
 )
-def test_f26_text_is_kept_as_it_is(cell):
+def test_f26_f27_text_is_kept_as_it_is(cell):
     assert _rows(_read(_csv("住民番号,氏名", f"{cell},{cell}")))[0][:2] == (cell, cell)
 
 
@@ -245,6 +254,64 @@ def test_any_bytes_are_read_or_refused_and_the_rows_add_up(tail, encoding):
     assert numbers == list(range(2, found.rows_in + 2))
     if b'"' not in tail:
         assert found.rows_in == decode(data, encoding, FILE).count("\n") - 1
+
+
+def test_f25_a_ragged_row_is_kept_raw():
+    found = _read(_csv("住民番号,氏名", "1,花子", '2,"太,郎",余り'))
+    assert found.ragged_rows.to_pylist() == [{"row": 3, "text": '2,"太,郎",余り'}]
+
+
+# fixed width
+
+POSITIONS = {"住民番号": (1, 4), "氏名": (5, 8), "方書": (13, 6)}
+
+
+def _fixed(data, **form):
+    return read_fixed(data, "cp932", FixedWidth(**{
+        "record_bytes": 20, "separator": "crlf", "positions": POSITIONS, **form,
+    }), "list.dat")  # fmt: skip
+
+
+RECORDS = ("0001髙橋　　１号　  ", "0002ｶﾅ      Ａ      ")
+
+
+def _records(end="\r\n"):
+    return "".join(record + end for record in RECORDS).encode("cp932")
+
+
+@pytest.mark.parametrize(("separator", "end"), [("crlf", "\r\n"), ("lf", "\n"), ("none", "")])
+def test_columns_are_cut_by_bytes_and_padding_goes_where_declared(separator, end):
+    found = _fixed(_records(end), separator=separator)
+    assert _rows(found) == [("0001", "髙橋", "１号", 1), ("0002", "ｶﾅ", "Ａ", 2)]
+    kept = _fixed(_records(end), separator=separator, padding="keep")
+    assert _rows(kept)[0] == ("0001", "髙橋　　", "１号　", 1)
+    partly = _fixed(_records(end), separator=separator, keep=("方書",))
+    assert _rows(partly)[0] == ("0001", "髙橋", "１号　", 1)
+
+
+def test_f25_a_record_of_another_length_is_kept_raw_and_shifts_nothing():
+    lines = _records().split(b"\r\n")
+    found = _fixed(b"\r\n".join([lines[0], lines[1][:-1], lines[1], b" " + lines[0], b""]))
+    assert [row[-1] for row in _rows(found)] == [1, 3]
+    assert found.ragged == (2, 4)
+    assert found.ragged_rows.column("text").to_pylist()[0] == RECORDS[1][:-1]
+
+
+def test_nothing_stands_where_the_layout_has_no_column():
+    data = _records()[:18] + b"1 \r\n" + _records()[22:]
+    message = refusal(InputRefused, lambda: _fixed(data))
+    assert "1行目の19~20バイト目" in message
+    assert "list.dat" in message
+
+
+@pytest.mark.parametrize("separator", ["crlf", "lf", "none"])
+def test_f29_a_truncated_fixed_width_file_is_refused_or_a_row_short(separator):
+    whole = _records({"crlf": "\r\n", "lf": "\n", "none": ""}[separator])
+    for length in range(len(whole)):
+        try:
+            assert _fixed(whole[:length], separator=separator).rows_in == 1
+        except InputRefused as error:
+            assert str(error).startswith("list.dat")  # noqa: PT017
 
 
 # XLSX
