@@ -19,7 +19,7 @@ from pipelines.intake.date_styles import DateColumn
 from pipelines.intake.layouts import Layout, TableLayout
 from pipelines.intake.readers.delimited import header_of
 from pipelines.intake.readers.workbook import header_of_workbook
-from schemas.fields import FIELDS
+from schemas.datasets import ITEMS
 
 _CODE = re.compile("[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]{1,4}")
 _ITEM = re.compile(
@@ -168,7 +168,7 @@ def _is_header(found: Sequence[str], expected: Sequence[str]) -> bool:
 
 
 def _is_item(cell: str, expected: Sequence[str]) -> bool:
-    items = {*expected, *(definition.item for definition in FIELDS.values())}
+    items = {*expected, *ITEMS}
     return cell in items or (
         len(cell) <= 20 and bool(_ITEM.search(unicodedata.normalize("NFKC", cell)))
     )

@@ -19,7 +19,7 @@ from pipelines.intake.date_styles import DateColumn, read_dates
 from pipelines.intake.keys.columns import plain_strings
 from pipelines.intake.readers import ENCODINGS, FixedWidth
 from pipelines.programme import ROOT, Part
-from schemas.fields import FIELDS
+from schemas.datasets import COLUMNS
 
 FOLDER = ROOT / "schemas" / "layouts"
 UNKNOWN = (
@@ -52,9 +52,9 @@ class TableLayout(Part):
             ) from None
         if "{day}" not in self.file:
             raise ValueError(f"file {self.file!r}: has no {{day}}")
-        if unknown := sorted(set(self.columns.values()) - set(FIELDS)):
+        if unknown := sorted(set(self.columns.values()) - COLUMNS):
             raise ValueError(
-                f"columns: {'、'.join(unknown)} is no column of ours (schemas/fields.py)"
+                f"columns: {'、'.join(unknown)} is no column of ours (schemas/datasets.py)"
             )
         ours = list(self.columns.values())
         if twice := sorted({name for name in ours if ours.count(name) > 1}):

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
-from pipelines.intake import checks, keys, readers
+from pipelines.intake import checks, keys, my_number, readers
 from pipelines.intake.layouts import UNKNOWN, Layout, load_layout, map_codes, map_dates
-from pipelines.intake.staging import Manifest, Staging, sha256
+from pipelines.intake.references import references
+from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
 from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
 from schemas.rules import RULES
@@ -71,27 +73,39 @@ def stage(
         PeriodRefused: outside the collection period.
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
+        MyNumberRefused: a file holds a My Number.
     """
     source = programme.source(dataset)
     assert_may_enter(source, day)
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
         raise InputMissing(f"{dataset} {day}: {'、'.join(missing)} がありません。")
     layout = load_layout(source.layout)
-    tables: dict[str, pa.Table] = {}
+    refer = references(programme.benefit.base_date, day)
+    accepted: dict[str, pa.Table] = {}
+    tables: dict[str, pa.Table | WithColumns] = {}
     problems: list[pa.Table] = []
     rows_in = quarantined = duplicates = 0
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
         file, text = _read(layout, table, dataset, day, files)
+        _assert_no_my_number(text, file, layout, table)
         rows = map_codes(_to_ours(text.rows, layout, table), layout)
         seen, _ = map_dates(rows, layout)  # what the checks look at; the raw text is what is staged
         broken = pa.concat_tables(
-            [_ragged(text, table), checks.check_rows(seen, table), _orphans(rows, table, tables)]
+            [
+                _ragged(text, table),
+                checks.check_rows(seen, table, refer),
+                _orphans(rows, table, accepted),
+            ]
         )
         broken = pa.concat_tables([broken, _not_in_layout(seen, layout, table, broken)])
         good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
-        kept = _drop_repeated(good, seen)
-        tables[table.name] = _add_keys(kept, programme.benefit.municipality_code, layout)
+        kept = _drop_repeated(good, seen, table)
+        accepted[table.name] = kept
+        municipality = programme.benefit.municipality_code
+        tables[table.name] = WithColumns(
+            kept, partial(_add_keys, municipality=municipality, layout=layout)
+        )
         tables[f"quarantine_{table.name}"] = bad
         tables[f"ragged_{table.name}"] = text.ragged_rows
         problems.append(
@@ -154,6 +168,15 @@ def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
     return renamed.select([*table.columns, "row"])
 
 
+def _assert_no_my_number(text: readers.TextTable, file: str, layout: Layout, table: Table) -> None:
+    """Nothing of a file with a My Number in any of its rows enters, those of another length included."""
+    ours = {name for name, field in table.fields if field.holds_12_digits}
+    columns = layout.tables[table.name].columns
+    exempt = {header for header, name in columns.items() if name in ours}
+    my_number.assert_no_my_number(text.rows, file, exempt)
+    my_number.assert_no_my_number(text.ragged_rows.rename_columns(["row", "行全体"]), file)
+
+
 def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
     count = len(text.ragged)
     return pa.table(
@@ -168,27 +191,38 @@ def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
 
 
 def _not_in_layout(seen: pa.Table, layout: Layout, table: Table, broken: pa.Table) -> pa.Table:
-    """Codes and dates that the layout does not know and that no rule of their column has told yet."""
-    told = set(
-        zip(broken.column("row").to_pylist(), broken.column("column").to_pylist(), strict=True)
-    )
+    """Codes and dates that the layout does not know, and that no rule on the form of their column has told yet."""
+    silent = pa.array([rule.code for rule in RULES.values() if rule.severity == "warn"])
     found = []
-    for columns, rule in ((layout.codes, "CODE_UNKNOWN"), (layout.dates, "DATE_STYLE")):
+    for columns, rule, others in (
+        (layout.codes, "CODE_UNKNOWN", silent),
+        (layout.dates, "DATE_STYLE", pa.array(["DATE_ODD"])),
+    ):
+        telling = broken.filter(pc.invert(pc.is_in(broken.column("rule"), value_set=others)))
         for column in columns:
             if column in seen.column_names:
                 odd = seen.filter(pc.starts_with(seen.column(column), UNKNOWN)).column("row")
+                told = set(
+                    telling.filter(pc.equal(telling.column("column"), column))
+                    .column("row")
+                    .to_pylist()
+                )
                 found += [
                     {"table": table.name, "row": row, "column": column, "rule": rule}
                     for row in odd.to_pylist()
-                    if (row, column) not in told
+                    if row not in told
                 ]
     return pa.Table.from_pylist(found, schema=checks.PROBLEM)
 
 
-def _drop_repeated(good: pa.Table, seen: pa.Table) -> pa.Table:
+def _drop_repeated(good: pa.Table, seen: pa.Table, table: Table) -> pa.Table:
     """Keep the first of rows that are equal in every cell; the same date in two declared styles is equal."""
-    alike = seen.filter(pc.is_in(seen.column("row"), value_set=_numbers(good)))
-    kept = checks.drop_exact_duplicates(alike)
+    alike = seen
+    if good.num_rows != seen.num_rows:
+        alike = seen.filter(pc.is_in(seen.column("row"), value_set=_numbers(good)))
+    kept = checks.drop_exact_duplicates(alike, table.key)
+    if kept.num_rows == good.num_rows:
+        return good
     return good.filter(pc.is_in(good.column("row"), value_set=_numbers(kept)))
 
 

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,9 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.files import write_whole
+
+# rows that get their further columns, and are written, at once
+_SLICE = 100_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,27 @@ class Manifest:
                 f"{self.dataset} {self.day}: 入力{self.rows_in}行 ≠ 受入{self.accepted} + 保留{self.quarantined}"
                 f" + 重複{self.duplicates}。処理を止めました。開発者に連絡してください。"
             )
+
+
+@dataclass(frozen=True)
+class WithColumns:
+    """Rows that get further columns slice by slice while they are written, so that these never lie in memory at once.
+
+    add: takes a slice of `rows` and gives it with the columns, the same ones each time.
+    """
+
+    rows: pa.Table
+    add: Callable[[pa.Table], pa.Table]
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return int(self.rows.num_rows)
+
+    def slices(self) -> Iterator[pa.Table]:
+        """The rows with their columns, in order; one empty slice where there are none."""
+        for start in range(0, max(self.num_rows, 1), _SLICE):
+            yield self.add(self.rows.slice(start, _SLICE))
 
 
 class Staging:
@@ -81,7 +106,10 @@ class Staging:
         return pq.read_table(path, partitioning=None)
 
     def write(
-        self, manifest: Manifest, tables: Mapping[str, pa.Table], sources: Mapping[str, bytes]
+        self,
+        manifest: Manifest,
+        tables: Mapping[str, pa.Table | WithColumns],
+        sources: Mapping[str, bytes],
     ) -> Manifest:
         """Publish a day's tables with their manifest and the files as they came, whole or not at all.
 
@@ -113,15 +141,32 @@ class Staging:
         return manifest
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
+def write_parquet(table: pa.Table | WithColumns, path: Path) -> None:
     """Write a Parquet file beside its name, read its footer back, then rename it."""
     beside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, beside, compression="zstd")
+    if isinstance(table, WithColumns):
+        _write_slices(table.slices(), beside)
+    else:
+        pq.write_table(table, beside, compression="zstd")
     if pq.read_metadata(beside).num_rows != table.num_rows:
         raise KyufuError(
             f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。"
         )
     beside.rename(path)
+
+
+def _write_slices(slices: Iterator[pa.Table], path: Path) -> None:
+    """Write one slice in a thread of its own while the next one is made; a row group each."""
+    first = next(slices)
+    with (
+        pq.ParquetWriter(path, first.schema, compression="zstd") as writer,
+        ThreadPoolExecutor(max_workers=1) as thread,
+    ):
+        writing = thread.submit(writer.write_table, first)
+        for rows in slices:
+            writing.result()
+            writing = thread.submit(writer.write_table, rows)
+        writing.result()
 
 
 def sha256(data: bytes) -> str:

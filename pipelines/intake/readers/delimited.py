@@ -3,18 +3,20 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from pipelines.errors import InputRefused
-from pipelines.intake.readers.encodings import decode
+from pipelines.intake.readers.encodings import ENCODINGS, decode
 from pipelines.intake.readers.text_table import TextTable, check_header, text_table
 
 _QUOTED = re.compile('"[^"]*"')
 _LONE_CR = re.compile("\r(?!\n)")
-_BLOCK = 64 << 20
+_BLOCK = 16 << 20
+_ONE_BLOCK = 64 << 20  # for the parser, where quotes may hold line breaks
 
 
 def read_csv(
@@ -25,24 +27,71 @@ def read_csv(
     Raises:
         InputRefused: undecodable, empty, cut off, another header, broken quotes, or a lone CR between cells.
     """
-    text = decode(data, encoding, file)
-    if text and not text.endswith("\n"):
+    ragged: list[tuple[int, str]] = []
+    tables: list[pa.Table] = []
+    lines = 0
+    with ThreadPoolExecutor(max_workers=1) as thread:  # parses a block while the next is decoded
+        parsing: Future[pa.Table] | None = None
+        for text in _decoded_blocks(data, encoding, file):
+            if not lines:
+                check_header(header_of(text, file, delimiter), header, file)
+            _assert_well_quoted(text, file, delimiter)
+            if parsing is not None:
+                tables.append(parsing.result())
+            parsing = thread.submit(_parse, text, header, file, delimiter, lines, ragged)
+            lines += text.count("\n")
+        if parsing is not None:
+            tables.append(parsing.result())
+    return text_table(pa.concat_tables(tables), ragged, 2)
+
+
+def _decoded_blocks(data: bytes, encoding: str, file: str) -> Iterator[str]:
+    """The text in blocks of whole rows; all in one where quotes may hold line breaks, or a line break is two bytes."""
+    if encoding.startswith("utf-16") or b'"' in data:
+        text = decode(data, encoding, file)
+        _assert_whole(not text or text.endswith("\n"), file)
+        yield text
+        return
+    start, codec = 0, encoding
+    while start < max(len(data), 1):
+        end = data.rfind(b"\n", start, start + _BLOCK) + 1 or data.find(b"\n", start) + 1
+        try:
+            text = decode(data[start : end or len(data)], codec, file)
+        except InputRefused:
+            decode(data, encoding, file)  # the same refusal, with the row and offset in the file
+            raise
+        _assert_whole(not text or end > 0, file)
+        yield text
+        start, codec = end or len(data) + 1, ENCODINGS[encoding][0]
+
+
+def _assert_whole(is_whole: bool, file: str) -> None:
+    if not is_whole:
         raise InputRefused(
             f"{file}: 最後の行が改行で終わっていません。途中で切れた可能性があります。"
         )
-    check_header(header_of(text, file, delimiter), header, file)
-    _assert_well_quoted(text, file, delimiter)
-    ragged: list[tuple[int, str]] = []
+
+
+def _parse(
+    text: str,
+    header: Sequence[str],
+    file: str,
+    delimiter: str,
+    lines: int,
+    ragged: list[tuple[int, str]],
+) -> pa.Table:
+    """One block as text columns. lines: how many stand before it; ragged: takes the rows of another length."""
 
     def note_ragged(row: pacsv.InvalidRow) -> str:
-        ragged.append((row.number, row.text))
+        ragged.append((lines + row.number, row.text))
         return "skip"
 
-    raw = text.encode()
     try:
-        table = pacsv.read_csv(
-            io.BytesIO(raw),
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=_BLOCK),
+        return pacsv.read_csv(
+            io.BytesIO(text.encode()),
+            read_options=pacsv.ReadOptions(
+                use_threads=False, block_size=_ONE_BLOCK, column_names=header if lines else None
+            ),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
                 newlines_in_values='"' in text,
@@ -59,12 +108,12 @@ def read_csv(
         raise InputRefused(
             f"{file}: CSVとして読めません。引用符と改行を確認してください。"
         ) from None
-    return text_table(table, ragged, 2)
 
 
 def header_of(text: str, file: str, delimiter: str = ",") -> list[str]:
     """The cells of the header row."""
-    line = text.split("\n", 1)[0].rstrip("\r")
+    end = text.find("\n")
+    line = text[: end if end >= 0 else len(text)].rstrip("\r")
     if not line:
         raise InputRefused(f"{file}: 見出し行がありません。空のファイルです。")
     try:
@@ -85,7 +134,7 @@ def _assert_well_quoted(text: str, file: str, delimiter: str) -> None:
             raise InputRefused(
                 f"{file}: 引用符が閉じていません。提供元に再出力を依頼してください。"
             ) from None
-    if "\r" in text and _LONE_CR.search(_QUOTED.sub("", text)):
+    if text.count("\r") != text.count("\r\n") and _LONE_CR.search(_QUOTED.sub("", text)):
         raise InputRefused(
             f"{file}: 行の途中に改行(CR)があります。提供元に再出力を依頼してください。"
         )
