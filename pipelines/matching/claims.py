@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.intake.keys import alias_key, name_key
+from pipelines.intake.keys import alias_key, date_key, name_key
 from pipelines.matching import planted
 from pipelines.matching.accounts import read_accounts
 from pipelines.matching.engine import MatchingError, run_steps
@@ -60,9 +60,8 @@ def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
         return pc.if_else(pc.equal(column, ""), None, column)
 
     online = channel == "online"
-    received = text("received_at" if online else "received_on")
-    arrival = pc.replace_substring_regex(received, r"[^0-9]", "")
-    effective = arrival if online else pc.coalesce(_digits(text("postmarked_on")), arrival)
+    arrival = _digits(text("received_at")) if online else date_key(text("received_on"))
+    effective = arrival if online else pc.coalesce(date_key(text("postmarked_on")), arrival)
     accounts = read_accounts(claims)
     lacking = (
         pc.equal(claims.column("attachments"), "0")
