@@ -42,10 +42,14 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class TextTable:
-    """rows: text columns under the source's headers plus `row` (int64); ragged: row numbers with another length."""
+    """rows: text columns under the source's headers plus `row` (int64); ragged: row numbers with another length.
+
+    ragged_text: what stands in the ragged rows, in the same order, for whoever mends them; never shown elsewhere.
+    """
 
     rows: pa.Table
     ragged: tuple[int, ...]
+    ragged_text: tuple[str, ...] = ()
 
     @property
     def rows_in(self) -> int:
@@ -88,9 +92,11 @@ def read_csv(data: bytes, encoding: str, header: Sequence[str], file: str) -> Te
     check_header(_header_of(text, file), header, file)
     _assert_well_quoted(text, file)
     ragged: list[int] = []
+    ragged_text: list[str] = []
 
     def note_ragged(row: pacsv.InvalidRow) -> str:
         ragged.append(row.number)
+        ragged_text.append(row.text)
         return "skip"
 
     try:
@@ -112,7 +118,7 @@ def read_csv(data: bytes, encoding: str, header: Sequence[str], file: str) -> Te
         raise InputRefused(
             f"{file}: CSVとして読めません。引用符と改行を確認してください。"
         ) from None
-    return TextTable(_number(table, ragged), tuple(ragged))
+    return TextTable(_number(table, ragged), tuple(ragged), tuple(ragged_text))
 
 
 def _assert_well_quoted(text: str, file: str) -> None:
@@ -164,7 +170,8 @@ def read_xlsx(data: bytes, header: Sequence[str], file: str) -> TextTable:
     if not values:
         raise InputRefused(f"{file}: 見出し行がありません。空のファイルです。")
     check_header([str(cell or "") for cell in values[0]], header, file)
-    ragged = []
+    ragged: list[int] = []
+    ragged_text: list[str] = []
     rows = []
     for number, row in enumerate(values[1:], start=2):
         for name, cell in zip(header, row, strict=False):
@@ -174,12 +181,13 @@ def read_xlsx(data: bytes, header: Sequence[str], file: str) -> TextTable:
                 )
         if len(row) > len(header):
             ragged.append(number)
+            ragged_text.append("\t".join(str(cell or "") for cell in row))
         else:
             rows.append([cell or "" for cell in row] + [""] * (len(header) - len(row)))
     columns = {
         name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(header)
     }
-    return TextTable(_number(pa.table(columns), ragged), tuple(ragged))
+    return TextTable(_number(pa.table(columns), ragged), tuple(ragged), tuple(ragged_text))
 
 
 def _cells(data: bytes, file: str) -> list[list[object]]:

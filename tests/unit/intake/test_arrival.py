@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.intake import gates
 from pipelines.intake.staging import Staging, sha256
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import Ledger
@@ -148,7 +149,7 @@ def test_an_extract_with_quarantined_rows_does_not_freeze(campaign, extract):
 )
 def test_what_is_no_control_sheet_is_refused(sheet):
     assert "register.control.csv" in refusal(
-        InputRefused, lambda: inbox.read_sheet(sheet, "register.control.csv")
+        InputRefused, lambda: gates.read_sheet(sheet, "register.control.csv")
     )
 
 
