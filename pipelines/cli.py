@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines import cli_quarantine
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
-from pipelines.programme import ProgrammeError, Settings, settings_from_environment
+from pipelines.programme import ProgrammeError
+from pipelines.terminal import Home, Programme, console, no_link, settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,31 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="給付: 住民への給付金を、速く、正しい人に、一度だけ。",
 )
-console = Console(highlight=False, soft_wrap=True)
-
-Programme = Annotated[
-    Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")
-]
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")
-]
-
-
-def _settings(
-    programme: Path | None = None, home: Path | None = None, inputs: Path | None = None
-) -> Settings:
-    """The environment's settings with what the command line says instead."""
-    settings = settings_from_environment()
-    changes: dict[str, Any] = {}
-    if programme:
-        changes["programme_path"] = programme.absolute()
-    if inputs:
-        changes["inputs"] = inputs.absolute()
-    if home:
-        changes["home"] = home.absolute()
-        if settings.ledger_url.startswith("sqlite"):
-            changes["ledger_url"] = f"sqlite:///{home.absolute() / 'ledger.sqlite'}"
-    return settings.model_copy(update=changes)
+app.add_typer(cli_quarantine.quarantine, name="quarantine")
+app.add_typer(cli_quarantine.attachment, name="attachment")
 
 
 @app.command()
@@ -78,7 +57,7 @@ def campaign(
     from pipelines.evidence import summary
 
     started = time.monotonic()
-    settings = _settings(programme, home, inputs)
+    chosen = settings(programme, home, inputs)
     with console.status("準備しています") as status:
 
         def progress(day: date, step: str, result: dict[str, Any]) -> None:
@@ -86,7 +65,7 @@ def campaign(
             if text := _tell(result):
                 console.print(f"{time.monotonic() - started:7.1f}s  {day}  {step:<32} {text}")
 
-        c = run_campaign(settings, progress)
+        c = run_campaign(chosen, progress)
     found = summary.summarise(c, time.monotonic() - started)
     safe = True
     if truth:
@@ -128,7 +107,7 @@ def status(
     from pipelines.evidence.history import read_history
     from pipelines.steps.campaign import open_campaign
 
-    c = open_campaign(_settings(programme, home), _no_link)
+    c = open_campaign(settings(programme, home), no_link)
     today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
     found = read_history(c, resident_id, f"os:{getpass.getuser()}", purpose, today)
     console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
@@ -146,7 +125,7 @@ def balance(programme: Programme = None, home: Home = None) -> None:
     from pipelines.ledger.store import verify_chain
     from pipelines.steps.campaign import open_campaign
 
-    c = open_campaign(_settings(programme, home), _no_link)
+    c = open_campaign(settings(programme, home), no_link)
     with c.ledger.read() as connection:
         found = take_balance(connection, c.programme.id)
         events = verify_chain(connection)
@@ -163,10 +142,6 @@ def balance(programme: Programme = None, home: Home = None) -> None:
         console.print(f"[red]{fault}[/red]")
     console.print("収支は一致しています。" if found.balanced else "[red]収支が一致しません。[/red]")
     raise typer.Exit(0 if found.balanced else 1)
-
-
-def _no_link(party: str) -> Any:
-    raise LinkError(f"{party}: this command does not use the link")
 
 
 def main() -> None:

@@ -119,11 +119,10 @@ def stage(
         mended=len(laid.cells), mending=laid.digest, schema_version=schema_version(source.layout),
     )  # fmt: skip
     manifest = replace(manifest, run_key=run_key(programme.id, manifest))
+    published = {**tables, "problems": found, mending.TABLE: laid.as_table()}
     gate(manifest)
-    look(tables)
-    return staging.write(
-        manifest, {**tables, "problems": found, mending.TABLE: laid.as_table()}, files
-    )
+    look(published)
+    return staging.write(manifest, published, files)
 
 
 def mended_before(staging: Staging, dataset: str, day: date, hashes: Mapping[str, str]) -> Mending:
