@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 from pipelines.errors import KyufuError
@@ -42,16 +43,19 @@ def list_rows(programme: Programme = None, home: Home = None) -> None:
     if not found:
         console.print("保留されている行はありません。")
         return
-    table = Table(
-        "データ", "日付", "版", "規則", "行数", "経過日数", "直し方", title="保留されている行"
-    )
+    table = Table(title="保留されている行", box=box.SIMPLE)
+    for heading in ("データ", "日付", "版", "規則", "行数", "経過日数"):
+        table.add_column(
+            heading, no_wrap=True, justify="right" if heading.endswith("数") else "left"
+        )
     for item in found:
-        age = (today() - item.day).days
+        age = f"{(today() - item.day).days:,}"
         table.add_row(
-            item.dataset, str(item.day), str(item.version), item.rule, f"{item.rows:,}", f"{age:,}",
-            RULES[item.rule].remedy,
-        )  # fmt: skip
+            item.dataset, str(item.day), str(item.version), item.rule, f"{item.rows:,}", age
+        )
     console.print(table)
+    for rule in sorted({item.rule for item in found}):
+        console.print(f"{rule}: {RULES[rule].remedy}")
     console.print(
         "一つの行が複数の規則で保留されることがあります。直すには kyufu quarantine export を使います。"
     )
