@@ -87,7 +87,7 @@ def _tell(result: dict[str, Any]) -> str:
     shown = {
         k: v
         for k, v in result.items()
-        if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed") and v
+        if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed", "version") and v
     }
     return " ".join(
         f"{k}={v}" for k, v in shown.items() if not isinstance(v, list | dict) or k == "decided"

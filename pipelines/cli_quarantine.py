@@ -1,6 +1,5 @@
 """`kyufu quarantine …` and `kyufu attachment …`: what waits, mending it, giving it back; attachments."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +10,9 @@ from rich.table import Table
 
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
+from pipelines.programme import quarantine_password_from_environment
 from pipelines.terminal import Home, Programme, console, no_link, settings, today
 from schemas.rules import RULES
-
-PASSWORD = "KYUFU_QUARANTINE_PASSWORD"  # noqa: S105 - the variable's name
 
 quarantine = typer.Typer(
     no_args_is_help=True, help="保留された行を見る、直すために書き出す、戻す。"
@@ -27,7 +25,9 @@ Day = Annotated[
 ]
 PasswordFile = Annotated[
     Path | None,
-    typer.Option(help=f"A file with the password; without it {PASSWORD}, else it is asked for."),
+    typer.Option(
+        help="A file with the password; else KYUFU_QUARANTINE_PASSWORD, else it is asked for."
+    ),
 ]
 Purpose = Annotated[str, typer.Option(help="Why; goes into the audit trail.")]
 
@@ -158,6 +158,5 @@ def _password(file: Path | None, confirm: bool) -> str:
         if not file.is_file():
             raise KyufuError(f"{file} がありません。")
         return file.read_text(encoding="utf-8").rstrip("\r\n")
-    if PASSWORD in os.environ:
-        return os.environ[PASSWORD]
-    return str(typer.prompt("パスワード", hide_input=True, confirmation_prompt=confirm))
+    told = quarantine_password_from_environment()
+    return told or str(typer.prompt("パスワード", hide_input=True, confirmation_prompt=confirm))

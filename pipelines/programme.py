@@ -353,6 +353,11 @@ def settings_from_environment() -> Settings:
     )
 
 
+def quarantine_password_from_environment() -> str | None:
+    """What protects the workbooks of quarantined rows, if this process is told: KYUFU_QUARANTINE_PASSWORD."""
+    return os.environ.get("KYUFU_QUARANTINE_PASSWORD")
+
+
 @lru_cache(maxsize=8)
 def load_programme(path: Path) -> Programme:
     """Read and check a programme file.
