@@ -39,6 +39,11 @@ def list_rows(programme: Programme = None, home: Home = None) -> None:
     from pipelines.steps.campaign import open_campaign
 
     c = open_campaign(settings(programme, home), no_link)
+    for unused in steps.list_unused(c, today()):
+        console.print(
+            f"{unused.dataset} {unused.day} 第{unused.version}版: 次の処理を待っています"
+            "(その業務日か翌業務日の処理を実行してください)。"
+        )
     found = steps.list_waiting(c, today())
     if not found:
         console.print("保留されている行はありません。")

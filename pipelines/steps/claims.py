@@ -23,7 +23,6 @@ from pipelines.matching import relations
 from pipelines.steps import inbox, register, undecided
 from pipelines.steps.campaign import USED, Campaign
 
-_DECIDED = "claims.decide"
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
 CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
@@ -49,7 +48,7 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
     if files is None:
         return {"dataset": dataset, "received": False}
-    if staged is None and c.ledger.result_of(_DECIDED, day) is not None:
+    if staged is None and c.ledger.result_of(undecided.STEP, day) is not None:
         raise InputRefused(
             f"{dataset} {day}: この日の申請はもう突合しました。"
             "あとから届いた申請は、次の業務日の日付で受け取ってください。"
@@ -95,7 +94,7 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        wanted = inbox.deliveries(c, _DECIDED, list(CHANNELS.values()), day)
+        wanted = inbox.deliveries(c, undecided.STEP, list(CHANNELS.values()), day)
         used = {USED: [d.as_json() for d in wanted]}
         if not wanted:
             return {"claims": 0, "decided": {}, "findings": {}, **used}
@@ -105,7 +104,7 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
         matching.assert_plausible(c.programme, matched, day)
         return {**_enter(c, connection, matched, day), **used}
 
-    return c.ledger.once(_DECIDED, day, work)
+    return c.ledger.once(undecided.STEP, day, work)
 
 
 def _relations(

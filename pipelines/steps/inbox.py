@@ -265,6 +265,17 @@ def deliveries(c: Campaign, step: str, datasets: Sequence[str], day: date) -> li
     return wanted
 
 
+def unused(c: Campaign, step: str, datasets: Sequence[str], until: date) -> list[Delivery]:
+    """Deliveries that were mended or came again and whose newest version the step has not used yet."""
+    used = {d for found in used_by(c, step).values() for d in found}
+    newest = (
+        Delivery(name, day, max(c.staging.versions(name, day)))
+        for name in datasets
+        for day in c.staging.days(name, until)
+    )
+    return [d for d in newest if d.version > 1 and d not in used]
+
+
 def name_of(wanted: Sequence[Delivery]) -> str:
     """A short name for a set of deliveries: other ones are another step."""
     return sha256(json.dumps([d.as_json() for d in sorted(wanted)]).encode())[:8]

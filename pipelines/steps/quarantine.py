@@ -16,7 +16,7 @@ from pipelines.intake.mending import Key, Mending
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.ledger.store import record
-from pipelines.steps import inbox, register
+from pipelines.steps import claims, inbox, register, undecided, welfare
 from pipelines.steps.campaign import Campaign
 from schemas.datasets import DATASETS
 
@@ -39,6 +39,18 @@ def os_user() -> str:
 def list_waiting(c: Campaign, until: date) -> list[quarantine.Waiting]:
     """Everything that waits, by dataset, day and rule."""
     return quarantine.waiting_rows(c.staging, list(DATASETS), until)
+
+
+def list_unused(c: Campaign, until: date) -> list[inbox.Delivery]:
+    """What was mended or came again and waits for a step: the next run of its room uses it."""
+    lists = welfare.list_names(c)
+    newest = {name: max(c.staging.days(name, until), default=None) for name in lists}
+    linked = inbox.unused(c, welfare.LINKED, lists, until)
+    return [
+        *inbox.unused(c, register.APPLIED, ["register_changes"], until),
+        *(d for d in linked if newest[d.dataset] == d.day),
+        *inbox.unused(c, undecided.STEP, list(claims.CHANNELS.values()), until),
+    ]
 
 
 def export(

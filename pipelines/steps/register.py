@@ -17,7 +17,7 @@ from pipelines.matching.persons import Person
 from pipelines.steps import inbox
 from pipelines.steps.campaign import USED, Campaign
 
-_APPLIED = "register.changes"
+APPLIED = "register.changes"
 
 
 def receive_register(c: Campaign, day: date) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
 
     Changes of an earlier day that were mended or came again since are applied with today's.
     """
-    wanted = inbox.deliveries(c, _APPLIED, ["register_changes"], day)
+    wanted = inbox.deliveries(c, APPLIED, ["register_changes"], day)
     if not wanted:
         return {"ineligible": 0}  # not done: they may still come today
 
@@ -141,7 +141,7 @@ def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
         moved = move(connection, c.programme.id, moves, "register_changes", "", day)
         return {"ineligible": moved, USED: [d.as_json() for d in wanted]}
 
-    return c.ledger.once(f"{_APPLIED}.{inbox.name_of(wanted)}", day, work)
+    return c.ledger.once(f"{APPLIED}.{inbox.name_of(wanted)}", day, work)
 
 
 def changes_until(c: Campaign, day: date) -> pa.Table | None:

@@ -5,8 +5,6 @@ decided as a supplement: the same applicant and account under the claim's number
 line alone, so that the person on it is neither lost nor the decided ones are touched.
 """
 
-from datetime import date
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -115,14 +113,3 @@ def _renumbered(rows: pa.Table, suffix: str) -> pa.Table:
 
 def _with(rows: pa.Table, column: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
     return rows.set_column(rows.column_names.index(column), column, values)
-
-
-def days_waiting(c: Campaign, datasets: list[str], step: str, until: date) -> list[inbox.Delivery]:
-    """Deliveries that stand in a version that the step has not used yet."""
-    used = {d for found in inbox.used_by(c, step).values() for d in found}
-    newest = (
-        inbox.Delivery(name, day, max(c.staging.versions(name, day)))
-        for name in datasets
-        for day in c.staging.days(name, until)
-    )
-    return [d for d in newest if d not in used]

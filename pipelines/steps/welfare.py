@@ -25,7 +25,7 @@ from pipelines.matching.protections import Effects, ListRow, interpret
 from pipelines.steps import inbox, register
 from pipelines.steps.campaign import ITEMS, USED, Campaign, add_keys
 
-_LINKED = "people.link"
+LINKED = "people.link"
 _LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
 
 
@@ -106,7 +106,7 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
             USED: [d.as_json() for d in wanted],
         }  # fmt: skip
 
-    return c.ledger.once(f"{_LINKED}.{arrived}", day, work)
+    return c.ledger.once(f"{LINKED}.{arrived}", day, work)
 
 
 def apply_people(c: Campaign, day: date) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _move_elsewhere(
 
 def _wanted(c: Campaign, day: date) -> list[inbox.Delivery]:
     """What is linked on that day: every change, and of each list, which is delivered whole, the newest delivery."""
-    found = inbox.deliveries(c, _LINKED, ("register_changes", *list_names(c)), day)
+    found = inbox.deliveries(c, LINKED, ("register_changes", *list_names(c)), day)
     newest = {name: max(c.staging.days(name, day), default=None) for name in list_names(c)}
     return [d for d in found if newest.get(d.dataset, d.day) == d.day]
 
