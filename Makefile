@@ -44,7 +44,8 @@ format: setup ## write the code in its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## time and memory of a whole ward (RESIDENTS, SEED)
+bench: setup ## time and memory of intake and of a whole ward (RESIDENTS, SEED)
+	$(BIN)/python -m tests.bench.intake --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.campaign --residents $(RESIDENTS) --seed $(SEED)
 
 synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)

@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(cli_quarantine.quarantine, name="quarantine")
 app.add_typer(cli_quarantine.attachment, name="attachment")
+layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
+app.add_typer(layout_app, name="layout")
 
 
 @app.command()
@@ -142,6 +144,48 @@ def balance(programme: Programme = None, home: Home = None) -> None:
         console.print(f"[red]{fault}[/red]")
     console.print("収支は一致しています。" if found.balanced else "[red]収支が一致しません。[/red]")
     raise typer.Exit(0 if found.balanced else 1)
+
+
+@layout_app.command("check")
+def check_layout(
+    file: Annotated[Path, typer.Argument(help="A file as the source sends it.", dir_okay=False)],
+    layout: Annotated[str, typer.Option(help="Its layout, e.g. shinjuku/register.")],
+) -> None:
+    """Whether a file fits a layout, column by column; status 0 only if it does. No row's value is shown."""
+    from pipelines.errors import InputMissing
+    from pipelines.intake.layout_check import check_file
+    from pipelines.intake.layouts import load_layout
+
+    found = load_layout(layout)
+    if not file.is_file():
+        raise InputMissing(f"{file} がありません。ファイルの場所を確認してください。")
+    checks = check_file(file.read_bytes(), file.name, found)
+    for check in checks:
+        console.print(f"■ {escape(check.file)} ({layout} の {check.table}、{found.encoding})")
+        if check.header:
+            table = Table("位置", "レイアウトの見出し", "ファイルの見出し", "近い見出し", "判定")
+            for cell in check.header:
+                mark = "○" if cell.fits else "[red]×[/red]"
+                table.add_row(
+                    str(cell.position),
+                    *map(escape, (cell.expected, cell.found, cell.nearest)),
+                    mark,
+                )
+            console.print(table)
+        console.print(f"行数 {check.rows:,} / 列数や長さの違う行 {len(check.ragged):,}")
+        for title, counted in (
+            ("コード表にない値", check.unknown_codes), ("日付の書き方", check.styles)
+        ):  # fmt: skip
+            for header, counts in counted.items():
+                told = "、".join(f"{what} {count:,}行" for what, count in counts.items())
+                console.print(escape(f"{title} 「{header}」: {told or 'なし'}"))
+        for problem in check.problems:
+            console.print(f"[red]不一致:[/red] {escape(problem)}")
+        for note in check.notes:
+            console.print(f"[yellow]注意:[/yellow] {escape(note)}")
+    fits = all(check.fits for check in checks)
+    console.print("レイアウトに合っています。" if fits else "[red]レイアウトに合いません。[/red]")
+    raise typer.Exit(0 if fits else 1)
 
 
 def main() -> None:

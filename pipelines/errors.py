@@ -15,3 +15,7 @@ class InputMissing(KyufuError):
 
 class PeriodRefused(KyufuError):
     """The programme does not allow this on this day; nothing was read or sent."""
+
+
+class MyNumberRefused(InputRefused):
+    """A file holds a My Number (個人番号), which the programme may not hold. Nothing of it was staged."""

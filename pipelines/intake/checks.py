@@ -1,22 +1,30 @@
 """Row checks: the pandera schema of a table applied, and what broke told by row, column and rule only."""
 
+from collections.abc import Iterator
 from functools import cache
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import KyufuError
+from pipelines.intake.references import ReferenceTables
 from schemas.datasets import Table
-from schemas.fields import field
+from schemas.fields import NAME_KANJI
 from schemas.rules import RULES
+from schemas.tables import References, table
 
-_PROBE = Table("probe", (), (field("name_kanji"),))
+# rows that pandera sees at once: memory stays level however long the register is
+_SLICE = 500_000
 
 PROBLEM = pa.schema(
     [("table", pa.string()), ("row", pa.int64()), ("column", pa.string()), ("rule", pa.string())]
 )
+
+# (column, rule, positions of the rows that break it)
+_Found = tuple[str, str, np.ndarray]
 
 
 @cache
@@ -28,78 +36,140 @@ def assert_validation_is_on() -> None:
     Raises:
         KyufuError: the row passes.
     """
+    probe = table("probe", (), {"name_kanji": NAME_KANJI})
     try:
-        found = _schema_problems(pd.DataFrame({"name_kanji": [""]}), _PROBE)
+        found = list(
+            _broken(
+                pd.DataFrame({"name_kanji": ["見本", ""]}), probe.schema(ReferenceTables("", ""))
+            )
+        )
     except ValueError:  # another backend reports differently
         found = []
-    if found != [(0, "name_kanji", "REQUIRED")]:
+    if [(column, rule, at.tolist()) for column, rule, at in found] != [
+        ("name_kanji", "REQUIRED", [1])
+    ]:
         raise KyufuError(
             "入力の検査が働いていません。環境変数 PANDERA_VALIDATION_ENABLED、PANDERA_VALIDATION_DEPTH、"
             "PANDERA_USE_NARWHALS_BACKEND を外してください。"
         )
 
 
-def check_rows(rows: pa.Table, table: Table) -> pa.Table:
-    """Every broken rule in `rows` (our columns as text, and `row`): a table (table, row, column, rule)."""
+def check_rows(rows: pa.Table, table: Table, references: References) -> pa.Table:
+    """Check rows against every rule of their table.
+
+    Args:
+        rows: our columns as text, and `row`.
+        table: what they must keep.
+        references: what the rules ask beside the rows.
+
+    Returns:
+        A table (table, row, column, rule): every broken rule, by column and rule in the order of the schema.
+    """
     assert_validation_is_on()
+    found = [*_schema_problems(rows, table, references), *_key_problems(rows, table)]
     numbers = rows.column("row").to_numpy()
-    frame = rows.drop_columns("row").to_pandas(strings_to_categorical=False)
-    problems = [*_schema_problems(frame, table), *_key_problems(frame, table)]
-    if not problems:
-        return PROBLEM.empty_table()
-    return pa.table(
-        {
-            "table": [table.name] * len(problems),
-            "row": [int(numbers[index]) for index, _, _ in problems],
-            "column": [column for _, column, _ in problems],
-            "rule": [rule for _, _, rule in problems],
-        },
-        schema=PROBLEM,
-    )
-
-
-def _schema_problems(frame: pd.DataFrame, table: Table) -> list[tuple[int, str, str]]:
-    try:
-        table.schema().validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as errors:
-        cases = errors.failure_cases[["index", "column", "check"]]
-        return [
-            (int(i), str(column), str(check)) for i, column, check in cases.itertuples(index=False)
+    return pa.concat_tables(
+        [PROBLEM.empty_table()]
+        + [
+            pa.table(
+                {
+                    "table": pa.repeat(pa.scalar(table.name), len(at)),
+                    "row": numbers[at],
+                    "column": pa.repeat(pa.scalar(column), len(at)),
+                    "rule": pa.repeat(pa.scalar(rule), len(at)),
+                },
+                schema=PROBLEM,
+            )
+            for column, rule, at in found
         ]
-    return []
+    ).combine_chunks()
 
 
-def _key_problems(frame: pd.DataFrame, table: Table) -> list[tuple[int, str, str]]:
+def _schema_problems(rows: pa.Table, table: Table, references: References) -> Iterator[_Found]:
+    """What pandera finds: row by row in slices, then what only the whole table can tell."""
+    schema = table.schema(references)
+    for start in range(0, rows.num_rows, _SLICE):
+        frame = rows.slice(start, _SLICE).select(table.columns).to_pandas()
+        for column, rule, at in _broken(frame, schema):
+            yield column, rule, at + start
+    columns, schema = table.schema_across_rows(references)
+    if columns and rows.num_rows:
+        yield from _broken(rows.select(columns).to_pandas(), schema)
+
+
+def _broken(frame: pd.DataFrame, schema: pandera.DataFrameSchema) -> Iterator[_Found]:
+    """The positions at which each of pandera's checks fails.
+
+    Raises:
+        ValueError: pandera refuses the frame for anything but a value, such as a missing column.
+    """
+    try:
+        schema.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        failed = errors.schema_errors
+    else:
+        failed = []
+    for error in failed:
+        if not isinstance(error.check, pandera.Check) or error.check_output is None:
+            raise ValueError(f"{schema.name}: {error.reason_code} at {error.check}") from None
+        kept = error.check_output.to_numpy(dtype=bool, na_value=False)
+        yield str(error.check.title), str(error.check.name), np.flatnonzero(~kept)
+
+
+def _key_problems(rows: pa.Table, table: Table) -> list[_Found]:
     """Rows that share a key but differ elsewhere: all of them wait, none is chosen by chance."""
     if not table.key:
         return []
-    distinct = frame.drop_duplicates()
-    repeated = distinct[distinct.duplicated(list(table.key), keep=False)]
-    clashing = frame[list(table.key)].merge(
-        repeated[list(table.key)].drop_duplicates(), how="inner"
-    )
-    if clashing.empty:
+    at = _repeated(rows, table.key)
+    if not len(at):
         return []
-    keys = set(clashing.itertuples(index=False, name=None))
-    rows = frame[list(table.key)].itertuples(index=False, name=None)
-    return [(i, table.key[0], "DUPLICATE_KEY") for i, key in enumerate(rows) if key in keys]
+    repeated = rows.select(table.columns).take(at).to_pandas()
+    distinct = repeated.drop_duplicates()
+    clashing = distinct[distinct.duplicated(list(table.key), keep=False)]
+    keys = pd.MultiIndex.from_frame(clashing[list(table.key)])
+    waits = pd.MultiIndex.from_frame(repeated[list(table.key)]).isin(keys)
+    return [(table.key[0], "DUPLICATE_KEY", at[waits])] if waits.any() else []
+
+
+def _repeated(rows: pa.Table, key: tuple[str, ...]) -> np.ndarray:
+    """The positions of the rows whose key another row has too, in order."""
+    if not rows.num_rows:
+        return np.empty(0, np.int64)
+    numbers = np.zeros(rows.num_rows, np.int64)
+    for column in key:
+        encoded = rows.column(column).combine_chunks().dictionary_encode()
+        codes = encoded.indices.to_numpy().astype(np.int64)
+        if len(key) == 1 and len(encoded.dictionary) == rows.num_rows:
+            return np.empty(0, np.int64)
+        _, numbers = np.unique(numbers * len(encoded.dictionary) + codes, return_inverse=True)
+    return np.flatnonzero(np.bincount(numbers)[numbers] > 1)
 
 
 def rejected_rows(problems: pa.Table) -> set[int]:
     """The row numbers that a `reject` rule keeps out."""
-    pairs = zip(
-        problems.column("row").to_pylist(), problems.column("rule").to_pylist(), strict=True
-    )
-    return {row for row, rule in pairs if RULES[rule].severity == "reject"}
+    rejecting = pa.array([rule.code for rule in RULES.values() if rule.severity == "reject"])
+    rejected = problems.filter(pc.is_in(problems.column("rule"), value_set=rejecting))
+    return set(rejected.column("row").to_pylist())
 
 
 def split_rows(rows: pa.Table, rejected: set[int]) -> tuple[pa.Table, pa.Table]:
     """(accepted, rejected) rows."""
+    if not rejected:
+        return rows, rows.slice(0, 0)
     mask = pc.is_in(rows.column("row"), value_set=pa.array(sorted(rejected), pa.int64()))
     return rows.filter(pc.invert(mask)), rows.filter(mask)
 
 
-def drop_exact_duplicates(rows: pa.Table) -> pa.Table:
-    """Keep the first of rows that are equal in every cell."""
-    frame = rows.drop_columns("row").to_pandas()
-    return rows.filter(pa.array(~frame.duplicated().to_numpy()))
+def drop_exact_duplicates(rows: pa.Table, key: tuple[str, ...] = ()) -> pa.Table:
+    """Keep the first of rows that are equal in every cell.
+
+    key: columns in which equal rows are equal too; few rows share one, so few need be compared.
+    """
+    columns = rows.drop_columns("row")
+    at = _repeated(rows, key) if key else np.arange(rows.num_rows)
+    repeats = at[columns.take(at).to_pandas().duplicated().to_numpy()]
+    if not len(repeats):
+        return rows
+    kept = np.ones(rows.num_rows, bool)
+    kept[repeats] = False
+    return rows.filter(pa.array(kept))

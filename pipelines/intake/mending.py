@@ -86,8 +86,5 @@ def lay_over(text: TextTable, table: str, mending: Mending) -> TextTable:
     ).select(text.rows.column_names)
     untouched = text.rows.filter(pc.invert(pc.is_in(text.rows.column("row"), value_set=numbers)))
     rows = pa.concat_tables([untouched, mended.cast(text.rows.schema)]).sort_by("row")
-    left = [
-        pair for pair in zip(text.ragged, text.ragged_text, strict=True) if pair[0] not in wanted
-    ]
-    ragged, ragged_text = zip(*left, strict=True) if left else ((), ())
-    return replace(text, rows=rows, ragged=tuple(ragged), ragged_text=tuple(ragged_text))
+    left = pc.invert(pc.is_in(text.ragged_rows.column("row"), value_set=numbers))
+    return replace(text, rows=rows, ragged_rows=text.ragged_rows.filter(left))

@@ -120,7 +120,7 @@ def _sheet(
     mask = pa.compute.is_in(text.rows.column("row"), value_set=pa.array(sorted(broken), pa.int64()))
     chosen = text.rows.filter(mask).to_pylist()
     cells = {row["row"]: tuple(row[column] for column in header) for row in chosen}
-    raw = dict(zip(text.ragged, text.ragged_text, strict=True))
+    raw = dict(zip(text.ragged, text.ragged_rows.column("text").to_pylist(), strict=True))
     rows = []
     for row, rules in sorted(broken.items()):
         codes = tuple(dict.fromkeys(rule for _, rule in rules))

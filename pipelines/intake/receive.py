@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
-from pipelines.intake import checks, keys, mending, readers
-from pipelines.intake.layouts import FOLDER, Layout, load_layout
+from pipelines.intake import checks, keys, mending, my_number, readers
+from pipelines.intake.layouts import FOLDER, UNKNOWN, Layout, load_layout, map_codes, map_dates
 from pipelines.intake.mending import Mending
-from pipelines.intake.staging import Manifest, Staging, sha256
+from pipelines.intake.references import references
+from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
 from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
 from schemas.rules import RULES
@@ -81,6 +82,7 @@ def stage(
         PeriodRefused: outside the collection period.
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
+        MyNumberRefused: a file holds a My Number.
     """
     source = programme.source(dataset)
     assert_may_enter(source, day)
@@ -89,21 +91,35 @@ def stage(
     layout = load_layout(source.layout)
     hashes = {name: sha256(data) for name, data in sorted(files.items())}
     laid = mended_before(staging, dataset, day, hashes) if mended is None else mended
-    tables: dict[str, pa.Table] = {}
+    refer = references(programme.benefit.base_date, day)
+    accepted: dict[str, pa.Table] = {}
+    tables: dict[str, pa.Table | WithColumns] = {}
     problems: list[pa.Table] = []
     rows_in = quarantined = duplicates = 0
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
         file, text = _read(layout, table, dataset, day, files)
         text = mending.lay_over(text, table.name, laid)
-        rows = _map_codes(_to_ours(text.rows, layout, table), layout)
+        _assert_no_my_number(text, file, layout, table)
+        rows = map_codes(_to_ours(text.rows, layout, table), layout)
+        seen, _ = map_dates(rows, layout)  # what the checks look at; the raw text is what is staged
         broken = pa.concat_tables(
-            [_ragged(text, table), checks.check_rows(rows, table), _orphans(rows, table, tables)]
+            [
+                _ragged(text, table),
+                checks.check_rows(seen, table, refer),
+                _orphans(rows, table, accepted),
+            ]
         )
+        broken = pa.concat_tables([broken, _not_in_layout(seen, layout, table, broken)])
         good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
-        kept = checks.drop_exact_duplicates(good)
-        tables[table.name] = _add_keys(kept, programme.benefit.municipality_code)
+        kept = _drop_repeated(good, seen, table)
+        accepted[table.name] = kept
+        municipality = programme.benefit.municipality_code
+        tables[table.name] = WithColumns(
+            kept, partial(_add_keys, municipality=municipality, layout=layout)
+        )
         tables[f"quarantine_{table.name}"] = bad
+        tables[f"ragged_{table.name}"] = text.ragged_rows
         problems.append(
             broken.append_column("file", pa.array([file] * broken.num_rows, pa.string()))
         )
@@ -119,10 +135,10 @@ def stage(
         mended=len(laid.cells), mending=laid.digest, schema_version=schema_version(source.layout),
     )  # fmt: skip
     manifest = replace(manifest, run_key=run_key(programme.id, manifest))
-    published = {**tables, "problems": found, mending.TABLE: laid.as_table()}
+    tables |= {"problems": found, mending.TABLE: laid.as_table()}
     gate(manifest)
-    look(published)
-    return staging.write(manifest, published, files)
+    look({name: t.rows if isinstance(t, WithColumns) else t for name, t in tables.items()})
+    return staging.write(manifest, tables, files)
 
 
 def mended_before(staging: Staging, dataset: str, day: date, hashes: Mapping[str, str]) -> Mending:
@@ -181,10 +197,14 @@ def _read(
     header = list(spec.columns)
     if layout.format == "xlsx":
         return name, readers.read_xlsx(data, header, name)
+    if layout.format == "fixed":
+        return name, readers.read_fixed(data, layout.encoding, spec.fixed, name)
     if layout.format == "zip":
+        members = [t.file_name(dataset, day).partition("#")[2] for t in layout.tables.values()]
         with readers.open_archive(data, archive_name) as archive:
+            readers.assert_declared(archive, members, layout.others, archive_name)
             data = readers.read_member(archive, member, archive_name)
-    return name, readers.read_csv(data, layout.encoding, header, name)
+    return name, readers.read_csv(data, layout.encoding, header, name, layout.delimiter)
 
 
 def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
@@ -199,17 +219,13 @@ def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
     return renamed.select([*table.columns, "row"])
 
 
-def _map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
-    """The source's codes to ours; an unknown code stays as it is and then breaks its rule."""
-    for column, codes in layout.codes.items():
-        if column in rows.column_names:
-            index = rows.column_names.index(column)
-            mapped = pc.dictionary_encode(rows.column(column)).combine_chunks()
-            words = pa.array(
-                [codes.get(word, f"?{word}") for word in mapped.dictionary.to_pylist()], pa.string()
-            )
-            rows = rows.set_column(index, column, words.take(mapped.indices))
-    return rows
+def _assert_no_my_number(text: readers.TextTable, file: str, layout: Layout, table: Table) -> None:
+    """Nothing of a file with a My Number in any of its rows enters, those of another length included."""
+    ours = {name for name, field in table.fields if field.holds_12_digits}
+    columns = layout.tables[table.name].columns
+    exempt = {header for header, name in columns.items() if name in ours}
+    my_number.assert_no_my_number(text.rows, file, exempt)
+    my_number.assert_no_my_number(text.ragged_rows.rename_columns(["row", "行全体"]), file)
 
 
 def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
@@ -223,6 +239,46 @@ def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
         },
         schema=checks.PROBLEM,
     )
+
+
+def _not_in_layout(seen: pa.Table, layout: Layout, table: Table, broken: pa.Table) -> pa.Table:
+    """Codes and dates that the layout does not know, and that no rule on the form of their column has told yet."""
+    silent = pa.array([rule.code for rule in RULES.values() if rule.severity == "warn"])
+    found = []
+    for columns, rule, others in (
+        (layout.codes, "CODE_UNKNOWN", silent),
+        (layout.dates, "DATE_STYLE", pa.array(["DATE_ODD"])),
+    ):
+        telling = broken.filter(pc.invert(pc.is_in(broken.column("rule"), value_set=others)))
+        for column in columns:
+            if column in seen.column_names:
+                odd = seen.filter(pc.starts_with(seen.column(column), UNKNOWN)).column("row")
+                told = set(
+                    telling.filter(pc.equal(telling.column("column"), column))
+                    .column("row")
+                    .to_pylist()
+                )
+                found += [
+                    {"table": table.name, "row": row, "column": column, "rule": rule}
+                    for row in odd.to_pylist()
+                    if row not in told
+                ]
+    return pa.Table.from_pylist(found, schema=checks.PROBLEM)
+
+
+def _drop_repeated(good: pa.Table, seen: pa.Table, table: Table) -> pa.Table:
+    """Keep the first of rows that are equal in every cell; the same date in two declared styles is equal."""
+    alike = seen
+    if good.num_rows != seen.num_rows:
+        alike = seen.filter(pc.is_in(seen.column("row"), value_set=_numbers(good)))
+    kept = checks.drop_exact_duplicates(alike, table.key)
+    if kept.num_rows == good.num_rows:
+        return good
+    return good.filter(pc.is_in(good.column("row"), value_set=_numbers(kept)))
+
+
+def _numbers(rows: pa.Table) -> pa.Array:
+    return rows.column("row").combine_chunks()
 
 
 def _orphans(rows: pa.Table, table: Table, staged: Mapping[str, pa.Table]) -> pa.Table:
@@ -245,9 +301,13 @@ def _orphans(rows: pa.Table, table: Table, staged: Mapping[str, pa.Table]) -> pa
     )
 
 
-def _add_keys(rows: pa.Table, municipality: str) -> pa.Table:
+def _add_keys(rows: pa.Table, municipality: str, layout: Layout) -> pa.Table:
+    """Match keys beside the text; a date whose style the layout declares is read in that style only."""
+    _, dates = map_dates(rows, layout)
     for key, (make, sources) in KEYS.items():
         for source in sources:
             if source in rows.column_names:
-                rows = rows.append_column(key, make(rows.column(source), municipality))
+                declared = dates.get(source) if key == "date_key" else None
+                made = make(rows.column(source), municipality) if declared is None else declared
+                rows = rows.append_column(key, made)
     return rows

@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,9 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputMissing, KyufuError
 from pipelines.files import sync_folder, write_whole
+
+# rows that get their further columns, and are written, at once
+_SLICE = 100_000
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,27 @@ class Manifest:
             for name, word in counts.items()
             if getattr(self, name) != getattr(other, name)
         ]
+
+
+@dataclass(frozen=True)
+class WithColumns:
+    """Rows that get further columns slice by slice while they are written, so that these never lie in memory at once.
+
+    add: takes a slice of `rows` and gives it with the columns, the same ones each time.
+    """
+
+    rows: pa.Table
+    add: Callable[[pa.Table], pa.Table]
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return int(self.rows.num_rows)
+
+    def slices(self) -> Iterator[pa.Table]:
+        """The rows with their columns, in order; one empty slice where there are none."""
+        for start in range(0, max(self.num_rows, 1), _SLICE):
+            yield self.add(self.rows.slice(start, _SLICE))
 
 
 class Staging:
@@ -154,7 +179,10 @@ class Staging:
         return files
 
     def write(
-        self, manifest: Manifest, tables: Mapping[str, pa.Table], sources: Mapping[str, bytes]
+        self,
+        manifest: Manifest,
+        tables: Mapping[str, pa.Table | WithColumns],
+        sources: Mapping[str, bytes],
     ) -> Manifest:
         """Publish a day's tables as a version with their manifest and the files as they came, whole or not at all.
 
@@ -181,7 +209,7 @@ class Staging:
             }
             made = replace(manifest, tables=hashes)
             if newest and newest.is_made_of(made):
-                different = self._different(newest, made, tables)
+                different = self._different(newest, made, beside)
                 if not different:
                     return newest
                 _assert_other_rules(newest, made, different)
@@ -195,11 +223,9 @@ class Staging:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
-    def _different(
-        self, staged: Manifest, made: Manifest, tables: Mapping[str, pa.Table]
-    ) -> list[str]:
+    def _different(self, staged: Manifest, made: Manifest, beside: Path) -> list[str]:
         """What is otherwise than it is staged; a table whose bytes alone are otherwise is not."""
-        day = date.fromisoformat(made.day)
+        folder = self.folder(made.dataset, date.fromisoformat(made.day), staged.version)
         names = [
             name
             for name in sorted({*staged.tables, *made.tables})
@@ -209,8 +235,8 @@ class Staging:
             f"{name}.parquet"
             for name in names
             if name not in staged.tables
-            or name not in tables
-            or not self.read(made.dataset, day, name, staged.version).equals(tables[name])
+            or name not in made.tables
+            or not _read(folder, name).equals(_read(beside, name))
         ]
         return staged.differences(made) + changed
 
@@ -229,6 +255,10 @@ class Staging:
             shutil.rmtree(left, ignore_errors=True)
 
 
+def _read(folder: Path, name: str) -> pa.Table:
+    return pq.read_table(folder / f"{name}.parquet", partitioning=None)
+
+
 def _assert_other_rules(staged: Manifest, made: Manifest, different: list[str]) -> None:
     """Only other rules may make something else of the same bytes; that is then the next version."""
     if staged.schema_version == made.schema_version:
@@ -239,10 +269,13 @@ def _assert_other_rules(staged: Manifest, made: Manifest, different: list[str]) 
         )
 
 
-def write_parquet(table: pa.Table, path: Path) -> str:
+def write_parquet(table: pa.Table | WithColumns, path: Path) -> str:
     """Write a Parquet file beside its name, read its footer back, sync and rename it; returns its SHA-256."""
     beside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, beside, compression="zstd")
+    if isinstance(table, WithColumns):
+        _write_slices(table.slices(), beside)
+    else:
+        pq.write_table(table, beside, compression="zstd")
     if pq.read_metadata(beside).num_rows != table.num_rows:
         raise KyufuError(
             f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。"
@@ -252,6 +285,20 @@ def write_parquet(table: pa.Table, path: Path) -> str:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     beside.rename(path)
     return digest
+
+
+def _write_slices(slices: Iterator[pa.Table], path: Path) -> None:
+    """Write one slice in a thread of its own while the next one is made; a row group each."""
+    first = next(slices)
+    with (
+        pq.ParquetWriter(path, first.schema, compression="zstd") as writer,
+        ThreadPoolExecutor(max_workers=1) as thread,
+    ):
+        writing = thread.submit(writer.write_table, first)
+        for rows in slices:
+            writing.result()
+            writing = thread.submit(writer.write_table, rows)
+        writing.result()
 
 
 def sha256(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -105,6 +106,7 @@ def _count(text: str, found: re.Match[str]) -> str:
     return to_digits(found[0]) if before in _BEFORE_COUNTED else found[0]
 
 
+@lru_cache(maxsize=1 << 16)
 def _read_head(head: str, code: str | None) -> _Head:
     """Read the text before the first digit."""
     prefecture, city, rest = _split_municipality(re.sub(r"\s+", "", head))

@@ -4,11 +4,16 @@ import re
 import unicodedata
 from calendar import monthrange
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipelines.intake.keys.columns import map_distinct
+from pipelines.intake.keys.columns import map_text, plain_strings
 from pipelines.intake.keys.numerals import to_digits
 
+_FIRST_YEAR, _LAST_YEAR = 1850, 2150
+_MONTHS = 12
+_LAST_DAY = np.array([31, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])  # of month 0 to 12
 # First year of each era less one. Years beyond an era's end (平成32年) are read on, as people do.
 _YEAR_ZERO = {
     "明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018,
@@ -49,12 +54,31 @@ def date_key(dates: pa.Array | pa.ChunkedArray) -> pa.Array:
         String array of the same length; null where there is no date, its year is unknown, it cannot
         be read, or the calendar has no such day.
     """
-    return map_distinct(dates, lambda text: "\n".join(_date_key(line) for line in text.split("\n")))
+    encoded = plain_strings(dates).dictionary_encode()
+    distinct = encoded.dictionary
+    plain = _plain_keys(distinct)
+    is_odd = pc.is_null(plain)
+    odd = map_text(
+        distinct.filter(is_odd),
+        lambda text: "\n".join(_date_key(line) for line in text.split("\n")),
+    )
+    return pc.replace_with_mask(plain, is_odd, odd).take(encoded.indices)
+
+
+def _plain_keys(values: pa.Array) -> pa.Array:
+    """Keys of the values that are YYYYMMDD and a day of the calendar; the others null."""
+    is_plain = pc.match_substring_regex(values, "^[0-9]{8}$")
+    number = pc.fill_null(pc.if_else(is_plain, values, None).cast(pa.int32()), 0).to_numpy()
+    year, month, day = number // 10_000, number // 100 % 100, number % 100
+    month, day = np.where(month == 99, 0, month), np.where(day == 99, 0, day)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0)) & (month == 2)
+    last_day = _LAST_DAY[np.minimum(month, _MONTHS)] + leap
+    good = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month <= _MONTHS) & (day <= last_day)
+    keys = pa.array(year * 10_000 + month * 100 + day, pa.int32()).cast(pa.string())
+    return pc.if_else(pa.array(good), keys, pa.scalar(None, pa.string()))
 
 
 def _date_key(value: str) -> str:
-    if len(value) == 8 and value.isascii() and value.isdigit():
-        return _checked(int(value[:4]), value[4:6], value[6:])
     text = unicodedata.normalize("NFKC", value).translate(_DASHES).strip().upper()
     text = re.sub(r"\s+(?![0-9]{1,2}:)", "", text)
     if not text.isascii():
@@ -71,7 +95,7 @@ def _date_key(value: str) -> str:
 
 def _checked(year: int, month_text: str | None, day_text: str | None) -> str:
     month, day = _part(month_text), _part(day_text)
-    if not 1850 <= year <= 2150 or month > 12:
+    if not _FIRST_YEAR <= year <= _LAST_YEAR or month > _MONTHS:
         return ""
     last_day = monthrange(year, month)[1] if month else 31
     return f"{year:04d}{month:02d}{day:02d}" if day <= last_day else ""

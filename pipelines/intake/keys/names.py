@@ -103,7 +103,7 @@ def _loose_kana_keys(text: str) -> str:
     keys = _kana_keys(text)
     if "ヴ" in keys:
         keys = re.sub("ヴ([アイエオ])", lambda m: _VU_ROW[m[1]], keys)
-    return _LOOSE.map(keys)
+    return _drop_unread(_LOOSE.map(keys))
 
 
 def _drop_unread(keys: str) -> str:

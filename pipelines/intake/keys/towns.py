@@ -41,7 +41,7 @@ class Municipality:
 
 
 def fold_place(text: str) -> str:
-    """A place name without what is written in several ways: old kanji, width, ヶ, ツ, ノ."""
+    """A place name, or several a line each, without what is written in several ways: old kanji, width, ヶ, ツ, ノ."""
     text = _STREETS.sub(lambda m: to_digits(m[0]).translate(_POSITIONS), text)
     return fold(text, _FOLD).replace("大字", "")
 
@@ -76,14 +76,19 @@ def municipality(code: str) -> Municipality:
 @cache
 def prefectures_by_city() -> dict[str, tuple[str, ...]]:
     """Folded city name (with its district or ward) to the prefectures that have such a city."""
+    names = [
+        (prefecture, name)
+        for prefecture, city in _postal_rows(
+            "select distinct prefecture, city from postal_data order by 1, 2"
+        )
+        for name in sorted({city, *_SHORT_CITY.findall(city), *_WARD_CITY.findall(city)})
+    ]
+    folded = fold_place("\n".join(name for _, name in names)).split("\n")
     found: dict[str, tuple[str, ...]] = {}
-    for prefecture, city in _postal_rows(
-        "select distinct prefecture, city from postal_data order by 1, 2"
-    ):
-        for name in {city, *_SHORT_CITY.findall(city), *_WARD_CITY.findall(city)}:
-            homes = found.setdefault(fold_place(name), ())
-            if prefecture not in homes:
-                found[fold_place(name)] = (*homes, prefecture)
+    for (prefecture, _), name in zip(names, folded, strict=True):
+        homes = found.get(name, ())
+        if prefecture not in homes:
+            found[name] = (*homes, prefecture)
     return found
 
 

@@ -405,7 +405,7 @@ def test_f28_a_bomb_is_refused_before_it_is_unpacked():
 
 
 def test_f28_too_much_in_all_is_refused(monkeypatch):
-    monkeypatch.setattr("pipelines.intake.readers.MAX_UNPACKED", 1000)
+    monkeypatch.setattr("pipelines.intake.readers.archive.MAX_UNPACKED", 1000)
     assert "上限" in _refused_zip(_zip((CANARY, b"x" * 600), ("b", b"x" * 600)))
 
 
