@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines import cli_quarantine
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
-from pipelines.programme import ProgrammeError, Settings, settings_from_environment
+from pipelines.programme import ProgrammeError
+from pipelines.terminal import Home, Programme, console, no_link, settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,33 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="給付: 住民への給付金を、速く、正しい人に、一度だけ。",
 )
+app.add_typer(cli_quarantine.quarantine, name="quarantine")
+app.add_typer(cli_quarantine.attachment, name="attachment")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
-console = Console(highlight=False, soft_wrap=True)
-
-Programme = Annotated[
-    Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")
-]
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")
-]
-
-
-def _settings(
-    programme: Path | None = None, home: Path | None = None, inputs: Path | None = None
-) -> Settings:
-    """The environment's settings with what the command line says instead."""
-    settings = settings_from_environment()
-    changes: dict[str, Any] = {}
-    if programme:
-        changes["programme_path"] = programme.absolute()
-    if inputs:
-        changes["inputs"] = inputs.absolute()
-    if home:
-        changes["home"] = home.absolute()
-        if settings.ledger_url.startswith("sqlite"):
-            changes["ledger_url"] = f"sqlite:///{home.absolute() / 'ledger.sqlite'}"
-    return settings.model_copy(update=changes)
 
 
 @app.command()
@@ -80,7 +59,7 @@ def campaign(
     from pipelines.evidence import summary
 
     started = time.monotonic()
-    settings = _settings(programme, home, inputs)
+    chosen = settings(programme, home, inputs)
     with console.status("準備しています") as status:
 
         def progress(day: date, step: str, result: dict[str, Any]) -> None:
@@ -88,7 +67,7 @@ def campaign(
             if text := _tell(result):
                 console.print(f"{time.monotonic() - started:7.1f}s  {day}  {step:<32} {text}")
 
-        c = run_campaign(settings, progress)
+        c = run_campaign(chosen, progress)
     found = summary.summarise(c, time.monotonic() - started)
     safe = True
     if truth:
@@ -110,7 +89,7 @@ def _tell(result: dict[str, Any]) -> str:
     shown = {
         k: v
         for k, v in result.items()
-        if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed") and v
+        if k not in ("hash", "subject", "repeated", "dataset", "rules", "needed", "version") and v
     }
     return " ".join(
         f"{k}={v}" for k, v in shown.items() if not isinstance(v, list | dict) or k == "decided"
@@ -130,7 +109,7 @@ def status(
     from pipelines.evidence.history import read_history
     from pipelines.steps.campaign import open_campaign
 
-    c = open_campaign(_settings(programme, home), _no_link)
+    c = open_campaign(settings(programme, home), no_link)
     today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
     found = read_history(c, resident_id, f"os:{getpass.getuser()}", purpose, today)
     console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
@@ -148,7 +127,7 @@ def balance(programme: Programme = None, home: Home = None) -> None:
     from pipelines.ledger.store import verify_chain
     from pipelines.steps.campaign import open_campaign
 
-    c = open_campaign(_settings(programme, home), _no_link)
+    c = open_campaign(settings(programme, home), no_link)
     with c.ledger.read() as connection:
         found = take_balance(connection, c.programme.id)
         events = verify_chain(connection)
@@ -207,10 +186,6 @@ def check_layout(
     fits = all(check.fits for check in checks)
     console.print("レイアウトに合っています。" if fits else "[red]レイアウトに合いません。[/red]")
     raise typer.Exit(0 if fits else 1)
-
-
-def _no_link(party: str) -> Any:
-    raise LinkError(f"{party}: this command does not use the link")
 
 
 def main() -> None:

@@ -17,3 +17,12 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     failpoint("files.before_rename")
     beside.rename(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -195,6 +195,38 @@ class Limits(Part):
     min_claims: int = Field(ge=1)
 
 
+class SizeBand(Part):
+    """How many rows a delivery may have, as shares of the median of the last ones."""
+
+    at_least: float = Field(ge=0, lt=1)
+    at_most: float = Field(gt=1)
+
+
+class DateInside(Part):
+    """Which of our columns dates a delivery from inside; max_age_days: how old its newest date may be."""
+
+    column: str
+    max_age_days: int | None = Field(default=None, gt=0)
+
+
+class Intake(Part):
+    """What makes a delivery doubtful, and who looks at attachments before a person does.
+
+    may_repeat: datasets delivered whole, which may be the same as their last delivery. last_deliveries: of how many
+    the median is taken; min_deliveries: how many must have come before the band holds; min_rows: below it, it does not.
+    attachment_scanner: command that is given a file's path and ends with 0 if the file may be opened.
+    """
+
+    may_repeat: tuple[str, ...] = ()
+    last_deliveries: int = Field(default=3, ge=1)
+    min_deliveries: int = Field(default=1, ge=1)
+    min_rows: int = Field(default=20, ge=0)
+    size_band: dict[str, SizeBand] = {}
+    date_inside: dict[str, DateInside] = {}
+    attachment_scanner: tuple[str, ...] = ()
+    attachment_scanner_seconds: float = Field(default=60, gt=0)
+
+
 class Link(Part):
     """How the link behaves."""
 
@@ -226,6 +258,7 @@ class Programme(Part):
     bank: Bank
     findings: dict[str, Severity]
     limits: Limits
+    intake: Intake = Intake()
     link: Link
     retention: dict[str, date]
     demonstration: Demonstration | None = None
@@ -241,6 +274,9 @@ class Programme(Part):
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what} named twice: {twice}")
+        gated = {*self.intake.may_repeat, *self.intake.size_band, *self.intake.date_inside}
+        if strange := sorted(gated - set(datasets)):
+            raise ValueError(f"[intake] names unknown datasets: {strange}")
         known = {party.id for party in self.parties}
         for disclosure in self.disclosures:
             if disclosure.medium == "lgwan" and disclosure.recipient not in known:
@@ -315,6 +351,11 @@ def settings_from_environment() -> Settings:
         inputs=Path(os.environ.get("KYUFU_INPUTS", ROOT / "data" / "samples" / "ward")).absolute(),
         ledger_url=os.environ.get("KYUFU_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite'}"),
     )
+
+
+def quarantine_password_from_environment() -> str | None:
+    """What protects the workbooks of quarantined rows, if this process is told: KYUFU_QUARANTINE_PASSWORD."""
+    return os.environ.get("KYUFU_QUARANTINE_PASSWORD")
 
 
 @lru_cache(maxsize=8)

@@ -1,16 +1,20 @@
 """From the files of one dataset and day to a staged partition: read, map, check, split, key, write."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
-from functools import partial
+from functools import cache, partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
-from pipelines.intake import checks, keys, my_number, readers
-from pipelines.intake.layouts import UNKNOWN, Layout, load_layout, map_codes, map_dates
+from pipelines.intake import checks, keys, mending, my_number, readers
+from pipelines.intake.layouts import FOLDER, UNKNOWN, Layout, load_layout, map_codes, map_dates
+from pipelines.intake.mending import Mending
 from pipelines.intake.references import references
 from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
 from pipelines.programme import ListSource, Programme, Source
@@ -63,11 +67,16 @@ def stage(
     day: date,
     files: Mapping[str, bytes],
     gate: Callable[[Manifest], None] = lambda _counts: None,
+    *,
+    look: Callable[[Mapping[str, pa.Table]], None] = lambda _tables: None,
+    mended: Mending | None = None,
 ) -> Manifest:
     """Stage one dataset and day from its files' bytes.
 
     Good rows go on, bad rows go to quarantine with file, row, column and rule; the counts must add up. `gate` sees the
-    counts before anything is published and raises where the day may not enter: a declared total, a signed zero.
+    counts before anything is published and raises where the day may not enter: a declared total, a signed zero; `look`
+    sees the tables in the same place. `mended` rows stand for the source's; without it, what was mended of the same
+    bytes before stays mended.
 
     Raises:
         PeriodRefused: outside the collection period.
@@ -80,6 +89,8 @@ def stage(
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
         raise InputMissing(f"{dataset} {day}: {'、'.join(missing)} がありません。")
     layout = load_layout(source.layout)
+    hashes = {name: sha256(data) for name, data in sorted(files.items())}
+    laid = mended_before(staging, dataset, day, hashes) if mended is None else mended
     refer = references(programme.benefit.base_date, day)
     accepted: dict[str, pa.Table] = {}
     tables: dict[str, pa.Table | WithColumns] = {}
@@ -88,6 +99,7 @@ def stage(
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
         file, text = _read(layout, table, dataset, day, files)
+        text = mending.lay_over(text, table.name, laid)
         _assert_no_my_number(text, file, layout, table)
         rows = map_codes(_to_ours(text.rows, layout, table), layout)
         seen, _ = map_dates(rows, layout)  # what the checks look at; the raw text is what is staged
@@ -117,12 +129,51 @@ def stage(
     found = pa.concat_tables(problems)
     rules = Counter(found.column("rule").to_pylist())
     manifest = Manifest(
-        dataset, day.isoformat(), {name: sha256(data) for name, data in sorted(files.items())},
+        dataset, day.isoformat(), hashes,
         rows_in, sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
         sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"), dict(sorted(rules.items())),
+        mended=len(laid.cells), mending=laid.digest, schema_version=schema_version(source.layout),
     )  # fmt: skip
+    manifest = replace(manifest, run_key=run_key(programme.id, manifest))
+    tables |= {"problems": found, mending.TABLE: laid.as_table()}
     gate(manifest)
-    return staging.write(manifest, {**tables, "problems": found}, files)
+    look({name: t.rows if isinstance(t, WithColumns) else t for name, t in tables.items()})
+    return staging.write(manifest, tables, files)
+
+
+def mended_before(staging: Staging, dataset: str, day: date, hashes: Mapping[str, str]) -> Mending:
+    """What is mended in the newest version, if that is of the same bytes."""
+    newest = staging.manifest(dataset, day)
+    if newest is None or newest.sources != hashes or not newest.mended:
+        return mending.NONE
+    return Mending.from_table(staging.read(dataset, day, mending.TABLE))
+
+
+def read_source(
+    programme: Programme, dataset: str, day: date, files: Mapping[str, bytes], laid: Mending
+) -> dict[str, tuple[str, readers.TextTable]]:
+    """The dataset's tables as text under the source's own headers: table -> (file, text with what is mended)."""
+    layout = load_layout(programme.source(dataset).layout)
+    read = {t.name: _read(layout, t, dataset, day, files) for t in DATASETS[dataset]}
+    return {name: (file, mending.lay_over(text, name, laid)) for name, (file, text) in read.items()}
+
+
+@cache
+def schema_version(layout: str) -> str:
+    """What names the rules and the layout by their content: 12 hex characters."""
+    digest = hashlib.sha256()
+    for path in [*sorted(FOLDER.parent.rglob("*.py")), FOLDER / f"{layout}.toml"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def run_key(programme: str, manifest: Manifest) -> str:
+    """What names the run by everything that decides its tables: 16 hex characters."""
+    parts = [
+        programme, manifest.dataset, manifest.day, manifest.schema_version, manifest.mending,
+        *sorted(manifest.sources.items()),
+    ]  # fmt: skip
+    return sha256(json.dumps(parts).encode())[:16]
 
 
 def _assert_in_basis(source: Source | ListSource, layout: Layout, table: Table) -> None:

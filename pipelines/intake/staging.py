@@ -1,9 +1,11 @@
-"""Staging: one folder a dataset and day, with its tables in Parquet, its quarantine and its manifest.
+"""Staging: one folder a dataset and day, in it one folder a version, with its tables in Parquet and its manifest.
 
-`HOME/staging/<dataset>/dt=YYYY-MM-DD/` holds `<table>.parquet`, `quarantine_<table>.parquet`, `problems.parquet`,
-`manifest.json` and, under `source/`, the files as they came. A folder is written beside its final name and renamed, so
-it exists whole or not at all. Staging the same bytes again changes nothing; other bytes for a day that is staged
-already are refused.
+`HOME/staging/<dataset>/dt=YYYY-MM-DD/v=001/` holds `<table>.parquet`, `quarantine_<table>.parquet`, `problems.parquet`,
+`manifest.json` and, under `source/`, the files as they came. A version is written beside its final name, synced to the
+disk and renamed, so it exists whole or not at all, and it is never changed afterwards. The newest version is the
+highest one. Staging the same bytes under the same rules with the same mending again changes nothing and must give the
+same tables; other bytes, a mending, or other rules that give something else make the next version. The old ones stay
+until closeout.
 """
 
 import hashlib
@@ -12,15 +14,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.errors import InputMissing, InputRefused, KyufuError
-from pipelines.files import write_whole
+from pipelines.errors import InputMissing, KyufuError
+from pipelines.files import sync_folder, write_whole
 
 # rows that get their further columns, and are written, at once
 _SLICE = 100_000
@@ -28,7 +30,12 @@ _SLICE = 100_000
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a staged day holds. sources: file name -> SHA-256. Counts over all tables of the dataset."""
+    """What a staged version holds. sources: file name -> SHA-256. Counts over all tables of the dataset.
+
+    mended: rows of the source that stand as somebody mended them; mending: SHA-256 over these, empty without any.
+    schema_version: of the rules and the layout that were applied. run_key: names what the version is made of, so that
+    equal runs have equal keys. tables: table name -> SHA-256 of its Parquet file.
+    """
 
     dataset: str
     day: str
@@ -39,6 +46,12 @@ class Manifest:
     duplicates: int
     warnings: int
     rules: dict[str, int]
+    version: int = 1
+    mended: int = 0
+    mending: str = ""
+    schema_version: str = ""
+    run_key: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
 
     def assert_balanced(self) -> None:
         """Rows in = accepted + quarantined + exact duplicates, or the run fails."""
@@ -47,6 +60,21 @@ class Manifest:
                 f"{self.dataset} {self.day}: 入力{self.rows_in}行 ≠ 受入{self.accepted} + 保留{self.quarantined}"
                 f" + 重複{self.duplicates}。処理を止めました。開発者に連絡してください。"
             )
+
+    def is_made_of(self, other: "Manifest") -> bool:
+        """Whether both are made of the same source bytes with the same mending."""
+        return (self.sources, self.mending) == (other.sources, other.mending)
+
+    def differences(self, other: "Manifest") -> list[str]:
+        """What another version has otherwise, as names and counts for people."""
+        counts = {
+            "rows_in": "入力", "accepted": "受入", "quarantined": "保留", "duplicates": "重複", "warnings": "注意"
+        }  # fmt: skip
+        return [
+            f"{word} {getattr(self, name):,}行 → {getattr(other, name):,}行"
+            for name, word in counts.items()
+            if getattr(self, name) != getattr(other, name)
+        ]
 
 
 @dataclass(frozen=True)
@@ -77,33 +105,78 @@ class Staging:
         """Remember where staging lies; nothing is created yet."""
         self.root = home / "staging"
 
-    def folder(self, dataset: str, day: date) -> Path:
-        """Where that day's tables lie."""
+    def day_folder(self, dataset: str, day: date) -> Path:
+        """Where that day's versions lie."""
         return self.root / dataset / f"dt={day.isoformat()}"
 
-    def manifest(self, dataset: str, day: date) -> Manifest | None:
-        """The day's manifest, or None if nothing is staged."""
-        path = self.folder(dataset, day) / "manifest.json"
+    def folder(self, dataset: str, day: date, version: int | None = None) -> Path:
+        """Where a version's tables lie: the newest one unless told; version 1 of a day that is not staged."""
+        chosen = version or max(self.versions(dataset, day), default=1)
+        return self.day_folder(dataset, day) / f"v={chosen:03d}"
+
+    def versions(self, dataset: str, day: date) -> list[int]:
+        """The numbers of a day's complete versions, in order."""
+        found = self.day_folder(dataset, day).glob("v=*/manifest.json")
+        return sorted(int(path.parent.name[2:]) for path in found)
+
+    def manifest(self, dataset: str, day: date, version: int | None = None) -> Manifest | None:
+        """The manifest of a version (the newest one unless told), or None if it is not staged."""
+        path = self.folder(dataset, day, version) / "manifest.json"
         return Manifest(**json.loads(path.read_text())) if path.is_file() else None
+
+    def first_of(self, dataset: str, day: date, version: int) -> int:
+        """The first of the versions up to `version` that are all made of its source bytes: what names its rows."""
+        numbers = [n for n in self.versions(dataset, day) if n <= version]
+        found = {n: self.manifest(dataset, day, n) for n in numbers}
+        first = version
+        for number in reversed(numbers):
+            here, there = found[version], found[number]
+            if here is None or there is None or there.sources != here.sources:
+                break
+            first = number
+        return first
 
     def days(self, dataset: str, until: date) -> list[date]:
         """The staged days of a dataset up to and including `until`, in order."""
-        folders = (self.root / dataset).glob("dt=*/manifest.json")
-        days = (date.fromisoformat(path.parent.name[3:]) for path in folders)
+        folders = {
+            path.parent.parent for path in (self.root / dataset).glob("dt=*/v=*/manifest.json")
+        }
+        days = (date.fromisoformat(folder.name[3:]) for folder in folders)
         return sorted(day for day in days if day <= until)
 
-    def read(self, dataset: str, day: date, table: str = "rows") -> pa.Table:
-        """A staged table.
+    def read(
+        self, dataset: str, day: date, table: str = "rows", version: int | None = None
+    ) -> pa.Table:
+        """A staged table, of the newest version unless told.
 
         Raises:
-            InputMissing: the day is not staged.
+            InputMissing: the day, or that version of it, is not staged.
         """
-        path = self.folder(dataset, day) / f"{table}.parquet"
+        path = self.folder(dataset, day, version) / f"{table}.parquet"
         if not path.is_file():
             raise InputMissing(
                 f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。"
             )
         return pq.read_table(path, partitioning=None)
+
+    def sources(self, dataset: str, day: date, version: int | None = None) -> dict[str, bytes]:
+        """The files of a version as they came, by name.
+
+        Raises:
+            InputMissing: it is not staged.
+            KyufuError: a kept file is not the one that the manifest names.
+        """
+        manifest = self.manifest(dataset, day, version)
+        if manifest is None:
+            raise InputMissing(f"{dataset} {day} は取り込まれていません。")
+        folder = self.folder(dataset, day, manifest.version) / "source"
+        files = {name: (folder / name).read_bytes() for name in manifest.sources}
+        for name, data in files.items():
+            if sha256(data) != manifest.sources[name]:
+                raise KyufuError(
+                    f"{name}: 保管した原本のSHA-256が記録と違います。バックアップから戻してください。"
+                )
+        return files
 
     def write(
         self,
@@ -111,38 +184,93 @@ class Staging:
         tables: Mapping[str, pa.Table | WithColumns],
         sources: Mapping[str, bytes],
     ) -> Manifest:
-        """Publish a day's tables with their manifest and the files as they came, whole or not at all.
+        """Publish a day's tables as a version with their manifest and the files as they came, whole or not at all.
+
+        What is staged already from the same bytes and mending is not written again.
+
+        Returns:
+            The manifest as it stands in staging.
 
         Raises:
-            InputRefused: other content is staged for that day.
+            KyufuError: the counts do not add up, or the same bytes under the same rules gave something else than what
+                is staged; the message says what differs. The staged version stays.
         """
         manifest.assert_balanced()
-        final = self.folder(manifest.dataset, date.fromisoformat(manifest.day))
-        if existing := self.manifest(manifest.dataset, date.fromisoformat(manifest.day)):
-            if existing.sources != manifest.sources:
-                raise InputRefused(
-                    f"{manifest.dataset} {manifest.day}: 別の内容が取り込み済みです。"
-                    "ファイルを差し替えた理由を確認し、新しい日付で受け取ってください。"
-                )
-            return existing
-        beside = final.with_name(f".{final.name}.{os.getpid()}")
-        shutil.rmtree(beside, ignore_errors=True)
+        day = date.fromisoformat(manifest.day)
+        newest = self.manifest(manifest.dataset, day)
+        final = self.day_folder(manifest.dataset, day)
+        beside = self.root / f".{manifest.dataset}.{final.name}.{os.getpid()}"
+        self._clear(f".{manifest.dataset}.{final.name}.*")
         beside.mkdir(parents=True, mode=0o700)
-        for name, table in tables.items():
-            write_parquet(table, beside / f"{name}.parquet")
-        for name, data in sources.items():
-            write_whole(beside / "source" / name, data)
-        (beside / "manifest.json").write_text(
-            json.dumps(asdict(manifest), sort_keys=True, indent=1)
-        )
+        try:
+            hashes = {
+                name: write_parquet(table, beside / f"{name}.parquet")
+                for name, table in tables.items()
+            }
+            made = replace(manifest, tables=hashes)
+            if newest and newest.is_made_of(made):
+                different = self._different(newest, made, beside)
+                if not different:
+                    return newest
+                _assert_other_rules(newest, made, different)
+            made = replace(made, version=newest.version + 1 if newest else 1)
+            for name, data in sources.items():
+                write_whole(beside / "source" / name, data)
+            text = json.dumps(asdict(made), sort_keys=True, indent=1)
+            write_whole(beside / "manifest.json", text.encode())
+            self._publish(beside, final / f"v={made.version:03d}")
+            return made
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _different(self, staged: Manifest, made: Manifest, beside: Path) -> list[str]:
+        """What is otherwise than it is staged; a table whose bytes alone are otherwise is not."""
+        folder = self.folder(made.dataset, date.fromisoformat(made.day), staged.version)
+        names = [
+            name
+            for name in sorted({*staged.tables, *made.tables})
+            if staged.tables.get(name) != made.tables.get(name)
+        ]
+        changed = [
+            f"{name}.parquet"
+            for name in names
+            if name not in staged.tables
+            or name not in made.tables
+            or not _read(folder, name).equals(_read(beside, name))
+        ]
+        return staged.differences(made) + changed
+
+    def _publish(self, beside: Path, final: Path) -> None:
+        """Sync a folder and rename it, so that the name never stands for less than the whole."""
+        for folder in (beside / "source", beside):
+            sync_folder(folder)
+        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside.rename(final)
-        for left in final.parent.glob(f".{final.name}.*"):  # of a run that was killed
+        for folder in (final.parent, final.parent.parent, self.root):
+            sync_folder(folder)
+
+    def _clear(self, pattern: str) -> None:
+        """Remove what runs that were killed left beside."""
+        for left in self.root.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
-        return manifest
 
 
-def write_parquet(table: pa.Table | WithColumns, path: Path) -> None:
-    """Write a Parquet file beside its name, read its footer back, then rename it."""
+def _read(folder: Path, name: str) -> pa.Table:
+    return pq.read_table(folder / f"{name}.parquet", partitioning=None)
+
+
+def _assert_other_rules(staged: Manifest, made: Manifest, different: list[str]) -> None:
+    """Only other rules may make something else of the same bytes; that is then the next version."""
+    if staged.schema_version == made.schema_version:
+        raise KyufuError(
+            f"{staged.dataset} {staged.day}: 同じファイルと同じ規則から前と違う結果になりました"
+            f"({'、'.join(different)})。取り込み済みの第{staged.version}版はそのまま残しています。"
+            "開発者に連絡してください。"
+        )
+
+
+def write_parquet(table: pa.Table | WithColumns, path: Path) -> str:
+    """Write a Parquet file beside its name, read its footer back, sync and rename it; returns its SHA-256."""
     beside = path.with_name(f".{path.name}.tmp")
     if isinstance(table, WithColumns):
         _write_slices(table.slices(), beside)
@@ -152,7 +280,11 @@ def write_parquet(table: pa.Table | WithColumns, path: Path) -> None:
         raise KyufuError(
             f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。"
         )
+    with beside.open("rb+") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     beside.rename(path)
+    return digest
 
 
 def _write_slices(slices: Iterator[pa.Table], path: Path) -> None:

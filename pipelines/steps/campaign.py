@@ -26,9 +26,7 @@ from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
 
-LINKED_LISTS = (
-    "lists"  # in the result of `people.link`: the lists whose people were found and protected
-)
+USED = "deliveries"  # in a step's result: the staged versions it used, each [dataset, day, version]
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
 
 ITEMS = (
@@ -93,7 +91,8 @@ class Campaign:
             day = connection.execute(query).scalar_one_or_none()
         if day is None:
             return PEOPLE.empty_table()
-        rows = self.staging.read("register", day)
+        frozen = self.ledger.result_of("register.freeze", day) or {}
+        rows = self.staging.read("register", day, version=frozen.get("version"))
         ids = pc.binary_join_element_wise("R", rows.column("resident_id"), "")
         return rows.append_column("person_id", ids).select(PEOPLE.names).cast(PEOPLE)
 
@@ -172,20 +171,28 @@ class Campaign:
     def _list_days(self, day: date) -> dict[str, date | None]:
         """The day of each list's newest delivery; None if there is none, or it is not linked to people yet."""
         t = tables.step
-        query = sa.select(t.c.day, t.c.result).where(
+        query = sa.select(t.c.result).where(
             t.c.programme == self.programme.id, t.c.name.like("people.link.%")
         )
         with self.ledger.read() as connection:
             linked = {
-                (name, row.day)
-                for row in connection.execute(query)
-                for name in row.result[LINKED_LISTS]
+                tuple(used)
+                for result in connection.execute(query).scalars()
+                for used in result[USED]
             }
         newest = {
             source.dataset: max(self.staging.days(source.dataset, day), default=None)
             for source in self.programme.list_sources
         }
-        return {name: found if (name, found) in linked else None for name, found in newest.items()}
+
+        def is_linked(name: str, found: date) -> bool:
+            version = max(self.staging.versions(name, found))
+            return (name, found.isoformat(), version) in linked
+
+        return {
+            name: found if found and is_linked(name, found) else None
+            for name, found in newest.items()
+        }
 
     def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
         """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""

@@ -10,15 +10,18 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import InputRefused, KyufuError, PeriodRefused
+from pipelines.intake import attachments
+from pipelines.intake.layouts import load_layout
 from pipelines.intake.receive import assert_may_enter, expected_files
+from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, move, record
 from pipelines.matching import claims as matching
 from pipelines.matching import relations
-from pipelines.steps import inbox, register
-from pipelines.steps.campaign import Campaign
+from pipelines.steps import inbox, register, undecided
+from pipelines.steps.campaign import USED, Campaign
 
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
@@ -26,12 +29,18 @@ CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "in
 
 
 def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
-    """Stage a channel's claims of the day; outside the programme's periods that is refused and recorded."""
+    """Stage a channel's claims of the day; outside the programme's periods that is refused and recorded.
+
+    What a party sent is fetched once. A file on the ward's own PC that was replaced becomes a new version; if the day
+    is decided already, the next business day's run decides what is new in it.
+    """
     dataset = CHANNELS[channel]
-    if (staged := c.staging.manifest(dataset, day)) is not None:
-        inbox.enter(c, staged)
-        return {**inbox.counts(staged), "received": True}
     source = c.programme.source(dataset)
+    staged = c.staging.manifest(dataset, day)
+    if staged is not None and not _is_replaced(c, source.party, staged, day):
+        inbox.enter(c, staged)
+        _keep_attachments(c, dataset, day)
+        return {**inbox.counts(staged), "received": True}
     try:
         assert_may_enter(source, day)
         files = _files(c, source.party, dataset, day)
@@ -39,12 +48,28 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
     if files is None:
         return {"dataset": dataset, "received": False}
-    if c.ledger.result_of("claims.decide", day) is not None:
+    if staged is None and c.ledger.result_of(undecided.STEP, day) is not None:
         raise InputRefused(
             f"{dataset} {day}: この日の申請はもう突合しました。"
             "あとから届いた申請は、次の業務日の日付で受け取ってください。"
         )
-    return {**inbox.stage_and_enter(c, dataset, day, files), "received": True}
+    result = {**inbox.stage_and_enter(c, dataset, day, files), "received": True}
+    _keep_attachments(c, dataset, day)
+    return result
+
+
+def _is_replaced(c: Campaign, party: str, staged: Manifest, day: date) -> bool:
+    """Whether the ward's own PC holds other bytes than what is staged."""
+    if party != "ward":
+        return False
+    files = inbox.read_ward_files(c, staged.dataset, day)
+    return files is not None and {n: sha256(data) for n, data in files.items()} != staged.sources
+
+
+def _keep_attachments(c: Campaign, dataset: str, day: date) -> None:
+    """Put the attachments of the staged archives apart, unopened."""
+    if load_layout(c.programme.source(dataset).layout).format == "zip":
+        attachments.keep(c.home, c.staging, dataset, day)
 
 
 def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes] | None:
@@ -62,29 +87,37 @@ def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes]
 
 
 def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
-    """Match the day's claims and enter every decision in the ledger, all or nothing."""
+    """Match the day's claims and enter every decision in the ledger, all or nothing.
+
+    Claims of an earlier day that were mended or came again after it was decided are decided with today's; a claim
+    number that is decided stays as it is decided.
+    """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        relations = _relations(c, connection, day)
-        if relations is None:
-            return {"claims": 0, "decided": {}, "findings": {}}
+        wanted = inbox.deliveries(c, undecided.STEP, list(CHANNELS.values()), day)
+        used = {USED: [d.as_json() for d in wanted]}
+        if not wanted:
+            return {"claims": 0, "decided": {}, "findings": {}, **used}
         c.guard(day).assert_lists_current(c.programme, day)
+        relations = _relations(c, connection, wanted, day)
         matched = matching.match_claims(c.programme, relations, c.home / "spill")
         matching.assert_plausible(c.programme, matched, day)
-        return _enter(c, connection, matched, day)
+        return {**_enter(c, connection, matched, day), **used}
 
-    return c.ledger.once("claims.decide", day, work)
+    return c.ledger.once(undecided.STEP, day, work)
 
 
-def _relations(c: Campaign, connection: sa.Connection, day: date) -> dict[str, pa.Table] | None:
-    """Today's claims with everything they are matched against; None on a day without claims."""
-    claims, members = [], []
-    for channel, dataset in CHANNELS.items():
-        if c.staging.manifest(dataset, day) is not None:
-            claims.append(matching.claim_relation(channel, c.staging.read(dataset, day, "claims")))
-            members.append(matching.member_relation(c.staging.read(dataset, day, "members")))
-    if not claims:
-        return None
+def _relations(
+    c: Campaign, connection: sa.Connection, wanted: list[inbox.Delivery], day: date
+) -> dict[str, pa.Table]:
+    """The claims to decide with everything they are matched against."""
+    channels = {dataset: channel for channel, dataset in CHANNELS.items()}
+    taken = [undecided.claims_of(c, connection, delivery) for delivery in wanted]
+    claims = [
+        matching.claim_relation(channels[d.dataset], found)
+        for d, (found, _) in zip(wanted, taken, strict=True)
+    ]
+    members = [matching.member_relation(found) for _, found in taken]
     late = register.late_arrivals(c, day)
     newcomers = relations.NEWCOMER.empty_table()
     if late is not None:

@@ -16,7 +16,7 @@ from pipelines.steps.inbox import intake_totals
 
 # retention class -> folders below the home that hold it
 _CLASSES = {
-    "raw_inputs": ("staging",),
+    "raw_inputs": ("staging", "attachments"),
     "staging": ("staging",),
     "protections": ("drafts",),
     "outgoing_copies": ("releases",),

@@ -15,7 +15,9 @@ from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record
 from pipelines.matching.persons import Person
 from pipelines.steps import inbox
-from pipelines.steps.campaign import Campaign
+from pipelines.steps.campaign import USED, Campaign
+
+APPLIED = "register.changes"
 
 
 def receive_register(c: Campaign, day: date) -> dict[str, Any]:
@@ -29,19 +31,36 @@ def receive_register(c: Campaign, day: date) -> dict[str, Any]:
             )
         return {"dataset": "register", "received": False}
     ((name, data),) = files.items()
-    sheet_path = c.inbox / day.isoformat() / name.replace(".csv", ".control.csv")
-    if not sheet_path.is_file():
-        raise InputMissing(f"{sheet_path} がありません。抽出には管理票が必要です。")
-    sheet = inbox.read_sheet(sheet_path.read_bytes(), sheet_path.name)
-    if sheet.get("SHA256") != sha256(data):
-        raise InputRefused(
-            f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
+    if (frozen := frozen_extract(c, day)) is not None:
+        _assert_is_frozen(frozen, name, data)
+        inbox.enter(c, frozen)
+        return {**inbox.counts(frozen), "received": True}
+    sheet_name, sheet = inbox.control_sheet(c, day, name)
+    if sheet is None:
+        raise InputMissing(
+            f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"
         )
+    if sheet.get("SHA256") != sha256(data):
+        reason = f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
+        c.note_refusal("register", reason, day)
+        raise InputRefused(reason)
+    return {**inbox.stage_and_enter(c, "register", day, files), "received": True}
 
-    def gate(counts: Manifest) -> None:
-        inbox.assert_control_sheet(c, sheet, counts, data, sheet_path.name)
 
-    return {**inbox.stage_and_enter(c, "register", day, files, gate), "received": True}
+def frozen_extract(c: Campaign, day: date) -> Manifest | None:
+    """The version of the day's extract that is the snapshot, or None if the snapshot is not of that day."""
+    result = c.ledger.result_of("register.freeze", day)
+    if result is None or not result["frozen"]:
+        return None
+    return c.staging.manifest("register", day, result["version"])
+
+
+def _assert_is_frozen(frozen: Manifest, name: str, data: bytes) -> None:
+    if frozen.sources.get(name) != sha256(data):
+        raise InputRefused(
+            f"{name}: 基準日台帳は別の内容で確定済みです。確定した台帳は変えられません。"
+            "差し替えた理由を抽出担当に確認してください。"
+        )
 
 
 def receive_changes(c: Campaign, day: date) -> dict[str, Any]:
@@ -68,9 +87,10 @@ def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
         if manifest.quarantined or manifest.duplicates:
             raise InputRefused(
                 f"register {day}: 保留{manifest.quarantined}行、重複{manifest.duplicates}行があるため、"
-                "基準日台帳を確定できません。抽出担当に直してもらってください。"
+                "基準日台帳を確定できません。抽出担当に直してもらうか、保留行を直して戻してください"
+                "(kyufu quarantine export)。"
             )
-        rows = c.staging.read("register", day)
+        rows = c.staging.read("register", day, version=manifest.version)
         eligible = [
             Person(f"R{resident}", resident, household)
             for resident, household in zip(
@@ -90,29 +110,38 @@ def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
         )
         detail = {"people": opened, "households": households, "source": source_hash}
         record(connection, c.programme.id, "snapshot.frozen", "system", source_hash, detail, day)
-        return {"frozen": True, "people": opened, "households": households}
+        return {
+            "frozen": True, "people": opened, "households": households, "version": manifest.version,
+        }  # fmt: skip
 
     return c.ledger.once("register.freeze", day, work)
 
 
 def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
-    """Take out who was not on the register on the base date: died or moved away before it, notified later."""
-    if c.staging.manifest("register_changes", day) is None:
+    """Take out who was not on the register on the base date: died or moved away before it, notified later.
+
+    Changes of an earlier day that were mended or came again since are applied with today's.
+    """
+    wanted = inbox.deliveries(c, APPLIED, ["register_changes"], day)
+    if not wanted:
         return {"ineligible": 0}  # not done: they may still come today
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        rows = c.staging.read("register_changes", day)
+        rows = pa.concat_tables(
+            [c.staging.read(d.dataset, d.day, version=d.version) for d in wanted]
+        )
         gone = rows.filter(pc.and_(_is(rows, "death", "moved_out"), _before_base_date(c, rows)))
-        wanted = {f"R{r}" for r in gone.column("resident_id").to_pylist()}
-        states = people.states_of(connection, c.programme.id, wanted)
+        people_gone = {f"R{r}" for r in gone.column("resident_id").to_pylist()}
+        states = people.states_of(connection, c.programme.id, people_gone)
         moves = [
             Move(person, Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE")
             for person, state in states.items()
             if (state, Entitlement.INELIGIBLE) in MOVES
         ]
-        return {"ineligible": move(connection, c.programme.id, moves, "register_changes", "", day)}
+        moved = move(connection, c.programme.id, moves, "register_changes", "", day)
+        return {"ineligible": moved, USED: [d.as_json() for d in wanted]}
 
-    return c.ledger.once("register.changes", day, work)
+    return c.ledger.once(f"{APPLIED}.{inbox.name_of(wanted)}", day, work)
 
 
 def changes_until(c: Campaign, day: date) -> pa.Table | None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pipelines.errors import InputRefused, PeriodRefused
 from pipelines.files import write_whole
-from pipelines.intake import keys
+from pipelines.intake import gates, keys
 from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
@@ -22,10 +22,10 @@ from pipelines.ledger.store import Move, insert_new, move, record
 from pipelines.matching.linkage import link
 from pipelines.matching.persons import Addition, Person
 from pipelines.matching.protections import Effects, ListRow, interpret
-from pipelines.programme import ListSource
 from pipelines.steps import inbox, register
-from pipelines.steps.campaign import ITEMS, LINKED_LISTS, Campaign, add_keys
+from pipelines.steps.campaign import ITEMS, USED, Campaign, add_keys
 
+LINKED = "people.link"
 _LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
 
 
@@ -45,7 +45,7 @@ def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
 
     def gate(counts: Manifest) -> None:
-        if counts.accepted == 0:
+        if counts.rows_in == 0:
             _assert_zero_declared(c, dataset, day)
 
     return {**inbox.stage_and_enter(c, dataset, day, files, gate), "received": True}
@@ -57,7 +57,7 @@ def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
         raise InputRefused(
             f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
         )
-    sheet = inbox.read_sheet(path.read_bytes(), path.name)
+    sheet = gates.read_sheet(path.read_bytes(), path.name)
     if sheet.get("名簿") != dataset or sheet.get("件数") != "0" or not sheet.get("申告者"):
         raise InputRefused(
             f"{path.name}: この名簿の零件の申告ではありません。担当課に確認してください。"
@@ -67,16 +67,17 @@ def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
 def link_people(c: Campaign, day: date) -> dict[str, Any]:
     """Find the people of today's lists and late registrations; protect them at once; draft the rest for approval.
 
-    A list that arrives after that is linked when the step runs again, under a draft of its own.
+    A list that arrives after that is linked when the step runs again, under a draft of its own; one that was mended or
+    came again after its own day is linked with today's.
 
     Returns counts, and the subject and hash that two people approve.
     """
-    arrived = _arrived(c, day)
+    wanted = _wanted(c, day)
+    arrived = inbox.name_of(wanted)
     path = _draft_path(c, day, arrived)
     if not path.is_file():
-        write_whole(
-            path, json.dumps(_draft(c, day).as_json(), sort_keys=True, ensure_ascii=False).encode()
-        )
+        draft = _draft(c, wanted).as_json()
+        write_whole(path, json.dumps(draft, sort_keys=True, ensure_ascii=False).encode())
     effects, digest = _read_draft(path)
     subject = f"people:{day}:{arrived}"
 
@@ -100,17 +101,17 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
             {**counts, "hash": digest},
             day,
         )
-        lists = [name for name in list_names(c) if c.staging.manifest(name, day) is not None]
         return {
-            **counts, "subject": subject, "hash": digest, "needed": _needed(c, effects), LINKED_LISTS: lists,
+            **counts, "subject": subject, "hash": digest, "needed": _needed(c, effects),
+            USED: [d.as_json() for d in wanted],
         }  # fmt: skip
 
-    return c.ledger.once(f"people.link.{arrived}", day, work)
+    return c.ledger.once(f"{LINKED}.{arrived}", day, work)
 
 
 def apply_people(c: Campaign, day: date) -> dict[str, Any]:
     """Apply what two people approved: additions, payments elsewhere, Braille, rows that are nobody's."""
-    arrived = _arrived(c, day)
+    arrived = inbox.name_of(_wanted(c, day))
     effects, digest = _read_draft(_draft_path(c, day, arrived))
     subject = f"people:{day}:{arrived}"
 
@@ -168,12 +169,11 @@ def _move_elsewhere(
     return move(connection, c.programme.id, moves, "lists", "", day)
 
 
-def _arrived(c: Campaign, day: date) -> str:
-    """A short name for what has arrived for that day, by content: other lists are another draft."""
-    datasets = ("register_changes", *list_names(c))
-    manifests = {name: c.staging.manifest(name, day) for name in datasets}
-    there = {name: found.sources for name, found in manifests.items() if found is not None}
-    return sha256(json.dumps(there, sort_keys=True).encode())[:8]
+def _wanted(c: Campaign, day: date) -> list[inbox.Delivery]:
+    """What is linked on that day: every change, and of each list, which is delivered whole, the newest delivery."""
+    found = inbox.deliveries(c, LINKED, ("register_changes", *list_names(c)), day)
+    newest = {name: max(c.staging.days(name, day), default=None) for name in list_names(c)}
+    return [d for d in found if newest.get(d.dataset, d.day) == d.day]
 
 
 def _draft_path(c: Campaign, day: date, arrived: str) -> Path:
@@ -185,19 +185,23 @@ def _read_draft(path: Path) -> tuple[Effects, str]:
     return Effects.from_json(json.loads(data)), sha256(data)
 
 
-def _draft(c: Campaign, day: date) -> Effects:
-    """Today's lists in the programme's order, each linked against everybody eligible, drafted additions included."""
+def _draft(c: Campaign, wanted: list[inbox.Delivery]) -> Effects:
+    """The lists in the programme's order, each linked against everybody eligible, drafted additions included."""
     effects = Effects()
-    effects.additions.extend(_late_registrations(c, day))
+    for delivery in wanted:
+        if delivery.dataset == "register_changes":
+            effects.additions.extend(_late_registrations(c, delivery))
+    lists = {delivery.dataset: delivery for delivery in wanted}
     for source in c.programme.list_sources:
-        if c.staging.manifest(source.dataset, day) is None:
+        if source.dataset not in lists:
             continue
-        rows = c.staging.read(source.dataset, day)
+        delivery = lists[source.dataset]
+        rows = _rows(c, delivery)
         if source.kind == "braille":
-            effects.braille.update(_braille(c, rows, source.dataset, day))
+            effects.braille.update(_braille(c, rows, _evidence_of(c, delivery)))
             continue
         everybody = pa.concat_tables([c.people(), _as_people(c, effects.additions)])
-        linked = list(_link_rows(source, rows, everybody, day))
+        linked = list(_link_rows(rows, everybody, _evidence_of(c, delivery)))
         interpret(
             source.dataset, source.kind, linked, c.programme.benefit.address_prefix,
             f"{c.programme.benefit.base_date:%Y%m%d}", c.programme.id, effects,
@@ -205,16 +209,25 @@ def _draft(c: Campaign, day: date) -> Effects:
     return effects
 
 
-def _late_registrations(c: Campaign, day: date) -> list[Addition]:
+def _rows(c: Campaign, delivery: inbox.Delivery) -> pa.Table:
+    return c.staging.read(delivery.dataset, delivery.day, version=delivery.version)
+
+
+def _evidence_of(c: Campaign, delivery: inbox.Delivery) -> str:
+    """What names a delivery's source: rows of other bytes for the same day are other evidence."""
+    first = c.staging.first_of(delivery.dataset, delivery.day, delivery.version)
+    return f"{delivery.dataset}/{delivery.day}" + (f"/v{first:03d}" if first > 1 else "")
+
+
+def _late_registrations(c: Campaign, delivery: inbox.Delivery) -> list[Addition]:
     """People born or moved in on or before the base date whom the register learned of later."""
-    if c.staging.manifest("register_changes", day) is None:
-        return []
-    rows = register.eligible_arrivals(c, c.staging.read("register_changes", day))
+    rows = register.eligible_arrivals(c, _rows(c, delivery))
+    evidence = _evidence_of(c, delivery)
     known = set(c.people().column("resident_id").to_pylist())
     return [
         Addition(
             Person(f"R{row['resident_id']}", row["resident_id"], row["household_id"]),
-            f"register_changes/{day}:{row['row']}",
+            f"{evidence}:{row['row']}",
             row["name_kanji"], row["name_kana"], row["birth_date"], row["relationship"], row["postal_code"],
             row["address"], row["address_supplement"], row["head_name_kanji"],
         )
@@ -223,10 +236,10 @@ def _late_registrations(c: Campaign, day: date) -> list[Addition]:
     ]  # fmt: skip
 
 
-def _braille(c: Campaign, rows: pa.Table, dataset: str, day: date) -> dict[str, str]:
+def _braille(c: Campaign, rows: pa.Table, evidence: str) -> dict[str, str]:
     known = set(c.people().column("resident_id").to_pylist())
     return {
-        f"R{row['resident_id']}": f"{dataset}/{day}:{row['row']}"
+        f"R{row['resident_id']}": f"{evidence}:{row['row']}"
         for row in rows.to_pylist()
         if row["resident_id"] in known
     }
@@ -249,15 +262,11 @@ def _as_people(c: Campaign, additions: Iterable[Addition]) -> pa.Table:
     return add_keys(pa.Table.from_pylist(rows, items), c.programme.benefit.municipality_code)
 
 
-def _link_rows(
-    source: ListSource, rows: pa.Table, everybody: pa.Table, day: date
-) -> Iterable[ListRow]:
-    """The list's rows, each with what linkage found."""
+def _link_rows(rows: pa.Table, everybody: pa.Table, source: str) -> Iterable[ListRow]:
+    """The list's rows, each with what linkage found. source: names the list, as evidence."""
     if rows.num_rows == 0:
         return
-    evidence = pc.binary_join_element_wise(
-        f"{source.dataset}/{day}", pc.cast(rows.column("row"), pa.string()), ":"
-    )
+    evidence = pc.binary_join_element_wise(source, pc.cast(rows.column("row"), pa.string()), ":")
     outcomes = link(
         _with_keys(rows.append_column("row_id", evidence), "row_id"),
         _with_keys(everybody, "person_id"),

@@ -262,8 +262,9 @@ def test_repaired_it_ends_like_a_ward_without_faults(home, inputs, ward, new_hom
     clean = new_home("clean")
     assert run_campaign(ward, clean).returncode == 0
     expected, found = final_state(clean), final_state(home)
-    # the lists were approved twice: without the one that came late, and with it
-    assert [name for name in expected if found[name] != expected[name]] == ["approval"]
+    # the lists were approved twice: without the one that came late, and with it; refused files stay on record
+    different = [name for name in expected if found[name] != expected[name]]
+    assert different == ["approval", "refusal"]
 
 
 def test_claims_that_arrive_after_the_days_matching_are_refused_not_lost(home, inputs):

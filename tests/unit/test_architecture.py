@@ -11,7 +11,13 @@ from pipelines.programme import ROOT
 STAGES = ("programme", "intake", "matching", "ledger", "disclosure", "link", "steps", "evidence")
 PURE = ("outputs",)  # rows to bytes: anybody may use it, it uses no stage
 BASE = ("errors", "failpoints", "files")  # below everything
-FACES = ("campaign", "cli", "rehearsal")  # for people and schedulers, above everything
+FACES = (
+    "campaign",
+    "cli",
+    "cli_quarantine",
+    "rehearsal",
+    "terminal",
+)  # for people and schedulers, above everything
 AIRFLOW, DATABASE, NETWORK = (
     ("airflow", "kyufu_airflow"),
     ("sqlalchemy", "alembic", "psycopg"),
@@ -28,8 +34,7 @@ FORBIDDEN = {
     "steps": (*AIRFLOW, *NETWORK),
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
-    "campaign": (*AIRFLOW, *NETWORK),
-    "cli": (*AIRFLOW, *NETWORK),
+    **dict.fromkeys(("campaign", "cli", "cli_quarantine", "terminal"), (*AIRFLOW, *NETWORK)),
 }
 # the only other readers of the environment, and why
 ENVIRONMENT = {

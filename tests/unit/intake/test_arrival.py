@@ -3,10 +3,13 @@
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.intake import gates
 from pipelines.intake.staging import Staging, sha256
+from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import Ledger
 from pipelines.programme import ROOT, Settings, load_programme
@@ -148,7 +151,7 @@ def test_an_extract_with_quarantined_rows_does_not_freeze(campaign, extract):
 )
 def test_what_is_no_control_sheet_is_refused(sheet):
     assert "register.control.csv" in refusal(
-        InputRefused, lambda: inbox.read_sheet(sheet, "register.control.csv")
+        InputRefused, lambda: gates.read_sheet(sheet, "register.control.csv")
     )
 
 
@@ -245,3 +248,152 @@ def test_an_intake_is_entered_once_with_counts_only(campaign, extract):
         totals = inbox.intake_totals(connection, campaign.programme.id)
     assert totals == {"rows_in": 3, "accepted": 3, "quarantined": 0, "duplicates": 0}
     assert not any("見本" in str(value) for value in first.values())
+
+
+# gates of every delivery
+
+IMPAIRED = "住民番号,氏名"
+CHANGES = (
+    "住民番号,世帯番号,異動事由,異動年月日,届出年月日,"
+    "カナ氏名,漢字氏名,続柄,生年月日,郵便番号,住所,方書,世帯主漢字氏名"
+)
+DEATH = "{0:010d},{0:010d},死亡,20200510,{1},,,,,,,,"
+NEXT = date(2020, 5, 19)
+
+
+def _refusals(campaign):
+    r = tables.refusal
+    with campaign.ledger.read() as connection:
+        return [
+            tuple(row) for row in connection.execute(sa.select(r.c.subject, r.c.day, r.c.reason))
+        ]
+
+
+@pytest.fixture
+def changes(arrive, campaign):
+    """Changes of a day, received."""
+
+    def put(day, *rows):
+        arrive(f"register_changes_{day:%Y%m%d}.csv", _csv(CHANGES, *rows), day)
+        return register.receive_changes(campaign, day)
+
+    return put
+
+
+def test_f29_yesterdays_file_under_todays_name_is_refused_and_recorded(campaign, changes):
+    changes(DAY, DEATH.format(1, "20200517"))
+    message = refusal(InputRefused, lambda: changes(NEXT, DEATH.format(1, "20200517")))
+    assert "2020-05-18" in message
+    assert campaign.staging.manifest("register_changes", NEXT) is None
+    assert _refusals(campaign) == [("register_changes", NEXT, message)]
+
+
+def test_f29_a_refused_file_stops_only_its_own(campaign, changes, arrive):
+    changes(DAY, DEATH.format(1, "20200517"))
+    refusal(InputRefused, lambda: changes(NEXT, DEATH.format(1, "20200517")))
+    arrive("visually_impaired_20200519.csv", _csv(IMPAIRED, "0000000001,見本"), NEXT)
+    assert welfare.receive_list(campaign, NEXT, "visually_impaired")["accepted"] == 1
+
+
+def test_a_repeated_file_enters_on_its_declaration_and_that_is_recorded(campaign, changes, arrive):
+    row = DEATH.format(1, "20200517")
+    changes(DAY, row)
+    items = {
+        "名簿": "register_changes", "基準日": "20200519", "件数": "1", "SHA256": sha256(_csv(CHANGES, row)),
+        "理由": "前日分の再送", "申告者": "見本一", "確認者": "見本二",
+    }  # fmt: skip
+    sheet = _csv("項目,値", *(f"{item},{value}" for item, value in items.items()))
+    arrive("register_changes_20200519.declared.csv", sheet, NEXT)
+    for _ in range(2):
+        assert changes(NEXT, row)["accepted"] == 1
+    with campaign.ledger.read() as connection:
+        query = sa.select(tables.audit.c.event, tables.audit.c.subject)
+        events = [tuple(row) for row in connection.execute(query)]
+    assert events == [("intake.declared", "register_changes:2020-05-19")]
+
+
+def test_f29_dates_of_another_day_are_refused(campaign, changes):
+    message = refusal(InputRefused, lambda: changes(DAY, DEATH.format(1, "20200601")))
+    assert _refusals(campaign) == [("register_changes", DAY, message)]
+
+
+@pytest.mark.parametrize("item", [None, "件数", "SHA256", "基準日"])
+def test_a_control_sheet_that_comes_with_a_list_must_agree(campaign, arrive, item):
+    data = arrive("visually_impaired_20200518.csv", _csv(IMPAIRED, "0000000001,見本"))
+    items = {"基準日": "20200518", "件数": "1", "SHA256": sha256(data)} | (
+        {item: "9"} if item else {}
+    )
+    sheet = _csv("項目,値", *(f"{name},{value}" for name, value in items.items()))
+    arrive("visually_impaired_20200518.control.csv", sheet)
+    if item is None:
+        assert welfare.receive_list(campaign, DAY, "visually_impaired")["accepted"] == 1
+        return
+    call = lambda: welfare.receive_list(campaign, DAY, "visually_impaired")  # noqa: E731
+    assert f"「{item}」" in refusal(InputRefused, call)
+    assert campaign.staging.manifest("visually_impaired", DAY) is None
+
+
+# versions
+
+
+def test_the_frozen_register_cannot_be_replaced(campaign, extract):
+    extract()
+    first = register.receive_register(campaign, DAY)
+    register.freeze_snapshot(campaign, DAY)
+    people = campaign.snapshot_people
+    assert register.receive_register(campaign, DAY) == first
+    extract(rows=4)
+    message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
+    assert "確定済み" in message
+    assert campaign.staging.versions("register", DAY) == [1]
+    assert campaign.snapshot_people.equals(people)
+
+
+def test_a_register_that_was_replaced_before_it_is_frozen_is_frozen_in_its_newest_version(
+    campaign, extract
+):
+    extract()
+    register.receive_register(campaign, DAY)
+    extract(rows=4)
+    assert register.receive_register(campaign, DAY)["version"] == 2
+    assert register.freeze_snapshot(campaign, DAY)["people"] == 4
+    assert campaign.staging.manifest("register", DAY, 1).rows_in == 3
+
+
+def test_a_replaced_list_is_linked_again_and_counts_as_missing_until_then(campaign, arrive):
+    arrive("visually_impaired_20200518.csv", _csv(IMPAIRED, "0000000001,見本"))
+    welfare.receive_list(campaign, DAY, "visually_impaired")
+    first = welfare.link_people(campaign, DAY)
+    assert campaign.guard(DAY).list_days["visually_impaired"] == DAY
+    arrive("visually_impaired_20200518.csv", _csv(IMPAIRED, "0000000002,見本"))
+    assert welfare.receive_list(campaign, DAY, "visually_impaired")["version"] == 2
+    assert campaign.guard(DAY).list_days["visually_impaired"] is None
+    second = welfare.link_people(campaign, NEXT)
+    assert second["deliveries"] == [["visually_impaired", "2020-05-18", 2]]
+    assert campaign.guard(NEXT).list_days["visually_impaired"] == DAY
+    assert welfare.link_people(campaign, NEXT) == {**second, "repeated": True}
+    assert welfare.link_people(campaign, DAY) == {**first, "repeated": True}
+
+
+def test_rows_of_other_bytes_for_the_same_day_are_other_evidence(campaign, arrive):
+    for rows in (["0000000001,見本"], ["0000000002,見本"]):
+        arrive("visually_impaired_20200518.csv", _csv(IMPAIRED, *rows))
+        welfare.receive_list(campaign, DAY, "visually_impaired")
+    named = [
+        welfare._evidence_of(campaign, inbox.Delivery("visually_impaired", DAY, version))
+        for version in (1, 2)
+    ]
+    assert named == ["visually_impaired/2020-05-18", "visually_impaired/2020-05-18/v002"]
+
+
+def test_changes_that_came_again_are_applied_on_the_next_day(campaign, extract, changes):
+    extract()
+    register.receive_register(campaign, DAY)
+    register.freeze_snapshot(campaign, DAY)
+    early = "{0:010d},{0:010d},死亡,20200420,20200517,,,,,,,,"
+    changes(DAY, early.format(1))
+    assert register.apply_changes(campaign, DAY)["ineligible"] == 1
+    changes(DAY, early.format(1), early.format(2))
+    assert register.apply_changes(campaign, NEXT)["ineligible"] == 1
+    assert register.apply_changes(campaign, NEXT)["repeated"] is True
+    assert register.apply_changes(campaign, DAY)["repeated"] is True

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.errors import InputMissing, KyufuError
 from pipelines.intake import staging as staging_module
 from pipelines.intake.staging import Manifest, Staging, sha256, write_parquet
 from pipelines.programme import ROOT
@@ -41,9 +41,10 @@ def _bytes(home):
 
 
 def test_a_staged_day_is_read_back(tmp_path):
-    _write(tmp_path)
+    made = _write(tmp_path)
     staging = Staging(tmp_path)
-    assert staging.manifest("register", DAY) == MANIFEST
+    assert replace(made, tables={}) == MANIFEST
+    assert staging.manifest("register", DAY) == made
     assert staging.read("register", DAY).equals(ROWS)
     assert staging.days("register", DAY) == [DAY]
     assert staging.days("register", date(2020, 5, 17)) == []
@@ -53,13 +54,22 @@ def test_the_files_are_kept_as_they_came(tmp_path):
     _write(tmp_path)
     kept = Staging(tmp_path).folder("register", DAY) / "source" / "register_20200518.csv"
     assert kept.read_bytes() == b"bytes"
+    assert Staging(tmp_path).sources("register", DAY) == FILES
+
+
+def test_a_kept_file_that_was_changed_is_found(tmp_path):
+    _write(tmp_path)
+    kept = Staging(tmp_path).folder("register", DAY) / "source" / "register_20200518.csv"
+    kept.write_bytes(b"other")
+    with pytest.raises(KyufuError, match="SHA-256"):
+        Staging(tmp_path).sources("register", DAY)
 
 
 def test_the_same_bytes_again_change_nothing(tmp_path):
-    _write(tmp_path)
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
-    assert _write(tmp_path) == MANIFEST
-    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
+    first = _write(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    assert _write(tmp_path) == first
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path):
@@ -68,13 +78,59 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
 
 
-def test_f29_other_bytes_for_a_staged_day_are_refused(tmp_path):
+def test_the_manifest_names_its_tables_by_hash(tmp_path):
+    made = _write(tmp_path)
+    path = Staging(tmp_path).folder("register", DAY) / "rows.parquet"
+    assert made.tables == {"rows": sha256(path.read_bytes())}
+
+
+OTHER = replace(MANIFEST, sources={"register_20200518.csv": sha256(b"others")})
+
+
+def test_f29_other_bytes_for_a_staged_day_are_a_new_version_and_the_old_one_stays(tmp_path):
+    first = _write(tmp_path)
+    before = _bytes(tmp_path)
+    second = _write(tmp_path, OTHER, {"register_20200518.csv": b"others"})
+    staging = Staging(tmp_path)
+    assert (first.version, second.version) == (1, 2)
+    assert staging.versions("register", DAY) == [1, 2]
+    assert staging.manifest("register", DAY) == second
+    assert staging.manifest("register", DAY, 1) == first
+    after = _bytes(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert staging.sources("register", DAY, 1) == FILES
+    assert staging.days("register", DAY) == [DAY]
+
+
+def test_rows_are_named_by_the_first_version_of_their_bytes(tmp_path):
+    others = {"register_20200518.csv": b"others"}
+    _write(tmp_path)
+    _write(tmp_path, replace(MANIFEST, mended=1, mending="a"))
+    _write(tmp_path, OTHER, others)
+    _write(tmp_path, replace(OTHER, mended=1, mending="b"), others)
+    staging = Staging(tmp_path)
+    assert [staging.first_of("register", DAY, n) for n in (1, 2, 3, 4)] == [1, 1, 3, 3]
+
+
+def test_the_same_bytes_that_give_other_tables_stop_and_say_which(tmp_path):
     _write(tmp_path)
     before = _bytes(tmp_path)
-    other = replace(MANIFEST, sources={"register_20200518.csv": sha256(b"others")})
-    with pytest.raises(InputRefused, match="2020-05-18"):
-        _write(tmp_path, other, {"register_20200518.csv": b"others"})
+    other = ROWS.slice(1)
+    fewer = replace(MANIFEST, accepted=1, quarantined=2)
+    with pytest.raises(KyufuError, match=r"受入 2行 → 1行.*rows\.parquet"):
+        Staging(tmp_path).write(fewer, {"rows": other}, FILES)
     assert _bytes(tmp_path) == before
+
+
+def test_other_rules_that_give_other_tables_are_a_new_version(tmp_path):
+    _write(tmp_path)
+    fewer = replace(MANIFEST, accepted=1, quarantined=2, schema_version="new")
+    assert Staging(tmp_path).write(fewer, {"rows": ROWS.slice(1)}, FILES).version == 2
+
+
+def test_other_rules_that_give_the_same_are_no_new_version(tmp_path):
+    first = _write(tmp_path)
+    assert _write(tmp_path, replace(MANIFEST, schema_version="new")) == first
 
 
 @pytest.mark.parametrize(
@@ -107,7 +163,7 @@ _write(Path({home!r}))
 
 
 def test_f30_killed_before_the_last_rename_the_day_does_not_exist(tmp_path):
-    code = KILLED.format(name="dt=2020-05-18", home=str(tmp_path))
+    code = KILLED.format(name="v=001", home=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     staging = Staging(tmp_path)
@@ -115,16 +171,16 @@ def test_f30_killed_before_the_last_rename_the_day_does_not_exist(tmp_path):
     assert staging.days("register", DAY) == []
     with pytest.raises(InputMissing):
         staging.read("register", DAY)
-    assert _write(tmp_path) == MANIFEST
+    assert _write(tmp_path).version == 1
     assert staging.read("register", DAY).equals(ROWS)
 
 
 def test_f30_what_a_killed_run_left_is_gone_after_the_next(tmp_path):
-    left = Staging(tmp_path).folder("register", DAY).with_name(".dt=2020-05-18.1")
+    left = tmp_path / "staging" / ".register.dt=2020-05-18.1"
     left.mkdir(parents=True)
     (left / "rows.parquet").write_bytes(b"half")
     _write(tmp_path)
-    assert [p.name for p in (tmp_path / "staging" / "register").iterdir()] == ["dt=2020-05-18"]
+    assert [p.name for p in (tmp_path / "staging").iterdir()] == ["register"]
 
 
 def test_f30_a_short_footer_never_gets_the_final_name(tmp_path, monkeypatch):

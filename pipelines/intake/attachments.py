@@ -1,0 +1,131 @@
+"""Attachments of online claims: put apart, never opened by Kyufu, shown only after the programme's scanner passed them.
+
+`HOME/attachments/<dataset>/dt=YYYY-MM-DD/v=001/` holds each attachment under the SHA-256 of its bytes, so that no name
+from outside becomes a name here, and `index.json`: claim number -> file name -> SHA-256. Files are mode 0600.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from pipelines.errors import InputMissing, InputRefused, KyufuError
+from pipelines.files import write_whole
+from pipelines.intake import readers
+from pipelines.intake.staging import Staging, sha256
+
+_FOLDER = "attachments"
+_INDEX = "index.json"
+
+
+class AttachmentRefused(KyufuError):
+    """The attachment may not be shown: there is no scanner, or it did not pass it."""
+
+
+def keep(home: Path, staging: Staging, dataset: str, day: date) -> int:
+    """Put the attachments of a staged day's newest archives apart, once; returns how many there are.
+
+    Raises:
+        InputMissing: the day is not staged.
+        InputRefused: the archive, or an attachment's place in it, is not as agreed.
+    """
+    manifest = staging.manifest(dataset, day)
+    if manifest is None:
+        raise InputMissing(f"{dataset} {day} は取り込まれていません。")
+    folder = _root(home) / dataset / f"dt={day.isoformat()}" / f"v={manifest.version:03d}"
+    path = folder / _INDEX
+    if not path.is_file():
+        index: dict[str, dict[str, str]] = {}
+        for name, data in staging.sources(dataset, day, manifest.version).items():
+            _unpack(data, name, folder, index)
+        write_whole(path, json.dumps(index, sort_keys=True, ensure_ascii=False).encode())
+    return sum(map(len, json.loads(path.read_text(encoding="utf-8")).values()))
+
+
+def _unpack(data: bytes, file: str, folder: Path, index: dict[str, dict[str, str]]) -> None:
+    with readers.open_archive(data, file) as archive:
+        for info in archive.infolist():
+            parts = PurePosixPath(info.filename).parts
+            if not parts or parts[0] != _FOLDER or info.is_dir():
+                continue
+            if len(parts) != 3:
+                raise InputRefused(
+                    f"{file}: 添付の置き場所が「{_FOLDER}/受付番号/名前」ではありません。"
+                )
+            content = readers.read_member(archive, info.filename, file)
+            digest = sha256(content)
+            write_whole(folder / digest, content)
+            index.setdefault(parts[1], {})[parts[2]] = digest
+
+
+def names(home: Path, claim_no: str) -> list[str]:
+    """The names of a claim's attachments, as the applicant gave them."""
+    return sorted(_index_of(home, claim_no))
+
+
+def show(home: Path, scanner: Sequence[str], seconds: float, claim_no: str, name: str) -> bytes:
+    """An attachment's bytes, after the scanner passed exactly these bytes.
+
+    scanner: a command; it is given the path of a private copy as its last argument, must read it within `seconds`, and
+    ends with 0 only if the file may be opened. What it prints is not looked at.
+
+    Raises:
+        InputMissing: the claim has no such attachment.
+        AttachmentRefused: no scanner is set, it cannot run, took too long, or did not pass the file.
+    """
+    if not scanner:
+        raise AttachmentRefused(
+            "添付を検査するコマンドが設定されていないため、表示できません。"
+            "事業ファイルの[intake] attachment_scannerを設定してください。"
+        )
+    found = _index_of(home, claim_no)
+    if name not in found:
+        raise InputMissing(
+            "その受付番号にその名前の添付はありません。番号と名前を確認してください。"
+        )
+    path, digest = found[name]
+    content = path.read_bytes()
+    if sha256(content) != digest:
+        raise KyufuError("保管した添付のSHA-256が記録と違います。バックアップから戻してください。")
+    _scan(home, scanner, seconds, content)
+    return content
+
+
+def _scan(home: Path, scanner: Sequence[str], seconds: float, content: bytes) -> None:
+    """Run the scanner on a private copy, so that it cannot change what is kept."""
+    beside = _root(home) / f".scan.{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
+    copy = beside / "attachment"
+    write_whole(copy, content)
+    try:
+        done = subprocess.run(
+            [*scanner, str(copy)], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AttachmentRefused(
+            f"添付を検査できませんでした({type(error).__name__})。検査コマンドを確認してください。表示しません。"
+        ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    if done.returncode != 0:
+        raise AttachmentRefused(
+            f"添付が検査を通りませんでした(終了コード {done.returncode})。開かずに情報システム担当へ連絡してください。"
+        )
+
+
+def _index_of(home: Path, claim_no: str) -> dict[str, tuple[Path, str]]:
+    """Name -> (path, SHA-256) of a claim's attachments, the newest delivery's where a name came again."""
+    found: dict[str, tuple[Path, str]] = {}
+    for path in sorted(_root(home).glob(f"*/dt=*/v=*/{_INDEX}")):
+        index: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+        for name, digest in index.get(claim_no, {}).items():
+            found[name] = (path.parent / digest, digest)
+    return found
+
+
+def _root(home: Path) -> Path:
+    return home / _FOLDER

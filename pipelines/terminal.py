@@ -1,0 +1,48 @@
+"""What the commands share: the console, the options that say which programme and home, the settings they give."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from pipelines.link.errors import LinkError
+from pipelines.programme import Settings, settings_from_environment
+
+console = Console(highlight=False, soft_wrap=True)
+
+Programme = Annotated[
+    Path | None, typer.Option("--programme", help="Programme file (default: KYUFU_PROGRAMME).")
+]
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")
+]
+
+
+def settings(
+    programme: Path | None = None, home: Path | None = None, inputs: Path | None = None
+) -> Settings:
+    """The environment's settings with what the command line says instead."""
+    found = settings_from_environment()
+    changes: dict[str, Any] = {}
+    if programme:
+        changes["programme_path"] = programme.absolute()
+    if inputs:
+        changes["inputs"] = inputs.absolute()
+    if home:
+        changes["home"] = home.absolute()
+        if found.ledger_url.startswith("sqlite"):
+            changes["ledger_url"] = f"sqlite:///{home.absolute() / 'ledger.sqlite'}"
+    return found.model_copy(update=changes)
+
+
+def no_link(party: str) -> Any:
+    """The link of a command that has none."""
+    raise LinkError(f"{party}: this command does not use the link")
+
+
+def today() -> date:
+    """The date in Japan."""
+    return datetime.now(ZoneInfo("Asia/Tokyo")).date()

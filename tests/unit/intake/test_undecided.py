@@ -1,0 +1,174 @@
+"""Which claims of a delivery are still to be decided, whatever was mended or came again meanwhile."""
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from pipelines.errors import KyufuError
+from pipelines.intake.mending import Mending
+from pipelines.ledger import tables
+from pipelines.steps import claims, inbox, quarantine, undecided
+from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
+
+DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
+DATASET = "inhouse_claims"
+CLAIMS = (
+    "受付番号,受付年月日,消印年月日,申請区分,元受付番号,世帯番号,申請者住民番号,申請者氏名,申請者カナ,申請者生年月日,"
+    "代理区分,代理人カナ,金融機関コード,支店コード,預金種目,口座番号,口座名義カナ,記号,番号,不備コード"
+)
+CLAIM = "{0},20200518,,{1},,{2},,見本,ミホン,19800401,,,0001,001,1,1234567,ミホン,,,"
+MEMBERS = "受付番号,行,氏名,生年月日,不要"
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    c = new_campaign(tmp_path)
+    yield c
+    c.ledger.engine.dispose()
+
+
+@pytest.fixture
+def receive(campaign):
+    def put(claim_rows, member_rows, day=DAY):
+        arrive(
+            campaign,
+            f"inhouse_claims_{day:%Y%m%d}.csv",
+            csv_bytes(CLAIMS, *claim_rows, encoding="utf-8"),
+            day,
+        )
+        arrive(
+            campaign,
+            f"inhouse_members_{day:%Y%m%d}.csv",
+            csv_bytes(MEMBERS, *member_rows, encoding="utf-8"),
+            day,
+        )
+        return claims.receive(campaign, day, "inhouse")
+
+    return put
+
+
+@pytest.fixture
+def restage(campaign):
+    """The day's next version, with rows mended."""
+
+    def put(cells):
+        from pipelines.intake import receive as intake
+
+        files = campaign.staging.sources(DATASET, DAY)
+        return intake.stage(
+            campaign.programme, campaign.staging, DATASET, DAY, files, mended=Mending(cells)
+        )
+
+    return put
+
+
+def _decide(c, version, **outcomes):
+    """As if the day's claims had been decided in that version."""
+    values = {
+        "programme": c.programme.id, "channel": "inhouse", "day": DAY, "kind": "new", "proxy_kind": "",
+    }  # fmt: skip
+    with c.ledger.write() as connection:
+        for number, outcome in outcomes.items():
+            connection.execute(
+                sa.insert(tables.claim).values(claim_id=number, outcome=outcome, **values)
+            )
+    used = {"deliveries": [[DATASET, DAY.isoformat(), version]]}
+    c.ledger.once("claims.decide", DAY, lambda _connection: used)
+
+
+def _open(c, day=NEXT):
+    """(claim numbers, (claim number, line) pairs) that the day's run would decide."""
+    numbers, lines = [], []
+    with c.ledger.read() as connection:
+        for delivery in inbox.deliveries(c, undecided.STEP, [DATASET], day):
+            found, members = undecided.claims_of(c, connection, delivery)
+            numbers += found.column("claim_no").to_pylist()
+            pairs = members.select(["claim_no", "line"]).to_pylist()
+            lines += [(row["claim_no"], row["line"]) for row in pairs]
+    return sorted(numbers), sorted(lines)
+
+
+GOOD = CLAIM.format("K1", "新規", "0000000001")
+BAD = CLAIM.format("K2", "新規", "2")
+MENDED = tuple(CLAIM.format("K2", "新規", "0000000002").split(","))
+TWO_LINES = ["K1,1,見本,19800401,", "K1,2,,19800401,"]
+
+
+def test_a_new_delivery_is_to_be_decided_whole(campaign, receive):
+    receive([GOOD, BAD], ["K1,1,見本,19800401,", "K2,1,見本,19800401,"])
+    assert _open(campaign, DAY) == (["K1"], [("K1", "1")])
+
+
+def test_a_decided_delivery_is_not_decided_again(campaign, receive):
+    receive([GOOD], ["K1,1,見本,19800401,"])
+    _decide(campaign, 1, K1="paid")
+    assert _open(campaign) == ([], [])
+
+
+def test_a_mended_claim_of_a_decided_day_is_decided_with_its_lines(campaign, receive, restage):
+    receive([GOOD, BAD], ["K1,1,見本,19800401,", "K2,1,見本,19800401,"])
+    _decide(campaign, 1, K1="paid")
+    restage({("claims", 3): MENDED})
+    assert _open(campaign) == (["K2"], [("K2", "1")])
+
+
+@pytest.mark.parametrize("outcome", ["paid", "held", "deficient"])
+def test_a_mended_line_of_a_decided_claim_is_a_supplement(campaign, receive, restage, outcome):
+    receive([GOOD], TWO_LINES)
+    _decide(campaign, 1, K1=outcome)
+    restage({("members", 3): ("K1", "2", "見本二", "19800401", "")})
+    assert _open(campaign) == (["K1+v002"], [("K1+v002", "2")])
+
+
+@pytest.mark.parametrize("outcome", ["superseded", "withdrawn"])
+def test_a_claim_that_no_longer_stands_has_no_supplement(campaign, receive, restage, outcome):
+    receive([GOOD], TWO_LINES)
+    _decide(campaign, 1, K1=outcome)
+    restage({("members", 3): ("K1", "2", "見本二", "19800401", "")})
+    assert _open(campaign) == ([], [])
+
+
+def test_a_supplement_is_made_once(campaign, receive, restage):
+    lines = [*TWO_LINES, "K1,3,,19800401,"]
+    receive([GOOD], lines)
+    _decide(campaign, 1, K1="paid")
+    second = {("members", 3): ("K1", "2", "見本二", "19800401", "")}
+    restage(second)
+    used = {"deliveries": [[DATASET, DAY.isoformat(), 2]]}
+    campaign.ledger.once("claims.decide", NEXT, lambda _connection: used)
+    assert _open(campaign, date(2020, 5, 20)) == ([], [])
+    restage({**second, ("members", 4): ("K1", "3", "見本三", "19800401", "")})
+    assert _open(campaign, date(2020, 5, 20)) == (["K1+v003"], [("K1+v003", "3")])
+
+
+def test_a_file_that_came_again_adds_claims_and_changes_none(campaign, receive):
+    receive([GOOD], ["K1,1,見本,19800401,"])
+    _decide(campaign, 1, K1="paid")
+    changed = GOOD.replace("1234567", "7654321")
+    more = CLAIM.format("K3", "新規", "0000000003")
+    result = receive([changed, more], ["K1,1,見本,19800401,", "K3,1,見本,19800401,"])
+    assert result["version"] == 2
+    assert _open(campaign) == (["K3"], [("K3", "1")])
+
+
+def test_the_same_file_again_is_no_new_version(campaign, receive):
+    first = receive([GOOD], ["K1,1,見本,19800401,"])
+    _decide(campaign, 1, K1="paid")
+    assert receive([GOOD], ["K1,1,見本,19800401,"]) == first
+
+
+def test_a_new_delivery_with_a_decided_number_stops(campaign, receive):
+    receive([GOOD], ["K1,1,見本,19800401,"])
+    _decide(campaign, 1, K1="paid")
+    receive([GOOD.replace("1234567", "7654321")], ["K1,1,見本,19800401,"], NEXT)
+    with pytest.raises(KyufuError, match="決定済みの受付番号"):
+        _open(campaign)
+
+
+def test_what_waits_for_a_run_is_told(campaign, receive, restage):
+    receive([GOOD, BAD], [])
+    _decide(campaign, 1, K1="paid")
+    assert quarantine.list_unused(campaign, NEXT) == []
+    restage({("claims", 3): MENDED})
+    assert quarantine.list_unused(campaign, NEXT) == [inbox.Delivery(DATASET, DAY, 2)]
