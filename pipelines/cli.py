@@ -72,6 +72,9 @@ def campaign(
     truth: Annotated[
         Path | None, typer.Option(help="truth/people.csv, to compare person by person.")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option(help="Judge what arrived with great-expectations at the end.")
+    ] = True,
 ) -> None:
     """Run the whole campaign without Airflow, with the simulated parties; repeating it pays nobody again."""
     from pipelines.campaign import run_campaign
@@ -86,7 +89,7 @@ def campaign(
             if text := _tell(result):
                 console.print(f"{time.monotonic() - started:7.1f}s  {day}  {step:<32} {text}")
 
-        c = run_campaign(settings, progress)
+        c = run_campaign(settings, progress, profile=profile)
     found = summary.summarise(c, time.monotonic() - started)
     safe = True
     if truth:
@@ -136,6 +139,24 @@ def status(
     for event in found.events:
         table.add_row(*event)
     console.print(table)
+
+
+@app.command()
+def report(
+    profile: Annotated[
+        bool, typer.Option(help="Judge what arrived with great-expectations as well.")
+    ] = False,
+    programme: Programme = None,
+    home: Home = None,
+) -> None:
+    """Write the steward's pages of everything that arrived again, below HOME/reports."""
+    from pipelines.steps import reports
+    from pipelines.steps.campaign import open_campaign
+
+    c = open_campaign(_settings(programme, home), _no_link)
+    if profile:
+        console.print(_tell(reports.profile_now(c)))
+    console.print(f"{_tell(reports.write_all(c))}  {reports.folder(c) / 'index.html'}")
 
 
 @app.command()
