@@ -55,11 +55,17 @@ def synth(
     out: Annotated[Path, typer.Option(help="A folder that does not exist yet.")],
     residents: Annotated[int, typer.Option(min=100, help="How many residents.")] = 3000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same ward.")] = 20200427,
+    errors: Annotated[
+        str, typer.Option(help="normal, or hard: broken rows and files on top of it.")
+    ] = "normal",
 ) -> None:
     """Make a synthetic ward: raw inputs as a ward gets them, and the true answers."""
     from data.synthetic_ward import generate
 
-    counts = generate(residents, seed, out)
+    try:
+        counts = generate(residents, seed, out, errors=errors)
+    except (FileExistsError, ValueError) as error:
+        raise KyufuError(str(error)) from None
     for name, count in counts.items():
         console.print(f"{name:<28}{count:>12,}")
 
@@ -99,6 +105,13 @@ def campaign(
         found["truth"] = comparison.as_dict()
         safe = comparison.safe
         console.print(f"■ 正解との比較: {found['truth']}")
+        if (planted := truth.with_name("quarantine.csv")).is_file():
+            from pipelines.evidence.quarantine import compare_quarantine
+
+            quarantine = compare_quarantine(c, planted)
+            found["quarantine"] = quarantine.as_dict()
+            safe = safe and quarantine.perfect
+            console.print(quarantine.render())
     summary.write(c, found)
     console.print(summary.render(found))
     raise typer.Exit(0 if found["balanced"] and safe else 1)
