@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputMissing, InputRefused
+from pipelines.intake.receive import expected_files
 from pipelines.link.pki import create_demonstration_pki
 from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
@@ -65,6 +67,8 @@ def run_campaign(settings: Settings, progress: Progress, *, profile: bool = True
         for day in days:
             relay.set_business_date(day)
             run_day(c, day, progress)
+            if c.snapshot_people.num_rows == 0:
+                c = replace(c)  # not frozen yet, and kept as empty: look again on the next day
     if profile:
         progress(days[-1], "reports.profile", reports.profile(c, days[-1]))
     return c
@@ -73,12 +77,22 @@ def run_campaign(settings: Settings, progress: Progress, *, profile: bool = True
 def run_day(c: Campaign, day: date, progress: Progress) -> None:
     """One business day, room by room, and the steward's reports of it, whatever stops it.
 
-    A file that is refused is entered as such and stops nothing else: what needs it fails by its own gate.
+    A file that is refused stops the campaign, unless its sender delivers it again on a later day: then the refusal is
+    entered, and whatever cannot do without the file fails by its own gate.
     """
     try:
         _run_rooms(c, day, progress)
     finally:
         progress(day, "reports.write", reports.write(c, day))
+
+
+def _comes_again(c: Campaign, dataset: str, day: date) -> bool:
+    """Whether the ward's own PC gets the dataset's files on a later day."""
+    return any(
+        all((c.inbox / later.isoformat() / name).is_file() for name in expected_files(c.programme, dataset, later))
+        for later in campaign_days(c.settings.inputs)
+        if later > day
+    )  # fmt: skip
 
 
 def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
@@ -94,7 +108,10 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
         try:
             do(name, step, *arguments)
         except InputRefused as error:
-            progress(day, name, c.note_refusal(dataset, str(error), day))
+            refused = c.note_refusal(dataset, str(error), day)
+            if not _comes_again(c, dataset, day):
+                raise
+            progress(day, name, refused)
 
     receive("register.receive", "register", register.receive_register)
     receive("register.changes", "register_changes", register.receive_changes)
