@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import InputMissing
+from pipelines.errors import InputMissing, InputRefused
+from pipelines.intake.receive import expected_files
 from pipelines.link.pki import create_demonstration_pki
 from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import Programme, Settings, load_programme
-from pipelines.steps import claims, closeout, forms, payments, register, results, welfare
+from pipelines.steps import claims, closeout, forms, payments, register, reports, results, welfare
 from pipelines.steps.approvals import rehearse
 from pipelines.steps.campaign import Campaign, open_campaign
 
@@ -46,8 +48,10 @@ def rehearsal_link(settings: Settings, programme: Programme) -> Iterator[Relay]:
         yield relay
 
 
-def run_campaign(settings: Settings, progress: Progress) -> Campaign:
+def run_campaign(settings: Settings, progress: Progress, *, profile: bool = True) -> Campaign:
     """Run every step of every day; whatever was done before is found done and left alone.
+
+    profile: judge what arrived with great-expectations at the end.
 
     Raises:
         KyufuError: an input, a check or a party stops the campaign; everything before it is in the ledger.
@@ -63,30 +67,65 @@ def run_campaign(settings: Settings, progress: Progress) -> Campaign:
         for day in days:
             relay.set_business_date(day)
             run_day(c, day, progress)
+            if c.snapshot_people.num_rows == 0:
+                c = replace(c)  # not frozen yet, and kept as empty: look again on the next day
+    if profile:
+        progress(days[-1], "reports.profile", reports.profile(c, days[-1]))
     return c
 
 
 def run_day(c: Campaign, day: date, progress: Progress) -> None:
-    """One business day, room by room."""
+    """One business day, room by room, and the steward's reports of it, whatever stops it.
+
+    A file that is refused stops the campaign, unless its sender delivers it again on a later day: then the refusal is
+    entered, and whatever cannot do without the file fails by its own gate.
+    """
+    try:
+        _run_rooms(c, day, progress)
+    finally:
+        progress(day, "reports.write", reports.write(c, day))
+
+
+def _comes_again(c: Campaign, dataset: str, day: date) -> bool:
+    """Whether the ward's own PC gets the dataset's files on a later day."""
+    return any(
+        all((c.inbox / later.isoformat() / name).is_file() for name in expected_files(c.programme, dataset, later))
+        for later in campaign_days(c.settings.inputs)
+        if later > day
+    )  # fmt: skip
+
+
+def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
 
     def do(name: str, step: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         result = step(c, day, *arguments)
         progress(day, name, result)
         return result
 
-    do("register.receive", register.receive_register)
-    do("register.changes", register.receive_changes)
+    def receive(
+        name: str, dataset: str, step: Callable[..., dict[str, Any]], *arguments: Any
+    ) -> None:
+        try:
+            do(name, step, *arguments)
+        except InputRefused as error:
+            refused = c.note_refusal(dataset, str(error), day)
+            if not _comes_again(c, dataset, day):
+                raise
+            progress(day, name, refused)
+
+    receive("register.receive", "register", register.receive_register)
+    receive("register.changes", "register_changes", register.receive_changes)
     do("register.freeze", register.freeze_snapshot)
     do("register.apply", register.apply_changes)
     for dataset in welfare.list_names(c):
-        do(f"welfare.receive.{dataset}", welfare.receive_list, dataset)
+        receive(f"welfare.receive.{dataset}", dataset, welfare.receive_list, dataset)
     rehearse(c, do("welfare.link", welfare.link_people), day)
     do("welfare.apply", welfare.apply_people)
     rehearse(c, do("forms.build", forms.build), day)
     do("forms.release", forms.release)
     do("forms.confirm", forms.confirm)
-    for channel in claims.CHANNELS:
-        do(f"claims.receive.{channel}", claims.receive, channel)
+    for channel, dataset in claims.CHANNELS.items():
+        receive(f"claims.receive.{channel}", dataset, claims.receive, channel)
     do("claims.decide", claims.match_and_decide)
     rehearse(c, do("payments.draft", payments.draft), day)
     do("payments.build", payments.build)

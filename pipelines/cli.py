@@ -36,11 +36,17 @@ def synth(
     out: Annotated[Path, typer.Option(help="A folder that does not exist yet.")],
     residents: Annotated[int, typer.Option(min=100, help="How many residents.")] = 3000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same ward.")] = 20200427,
+    errors: Annotated[
+        str, typer.Option(help="normal, or hard: broken rows and files on top of it.")
+    ] = "normal",
 ) -> None:
     """Make a synthetic ward: raw inputs as a ward gets them, and the true answers."""
     from data.synthetic_ward import generate
 
-    counts = generate(residents, seed, out)
+    try:
+        counts = generate(residents, seed, out, errors=errors)
+    except (FileExistsError, ValueError) as error:
+        raise KyufuError(str(error)) from None
     for name, count in counts.items():
         console.print(f"{name:<28}{count:>12,}")
 
@@ -53,6 +59,9 @@ def campaign(
     truth: Annotated[
         Path | None, typer.Option(help="truth/people.csv, to compare person by person.")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option(help="Judge what arrived with great-expectations at the end.")
+    ] = True,
 ) -> None:
     """Run the whole campaign without Airflow, with the simulated parties; repeating it pays nobody again."""
     from pipelines.campaign import run_campaign
@@ -67,7 +76,7 @@ def campaign(
             if text := _tell(result):
                 console.print(f"{time.monotonic() - started:7.1f}s  {day}  {step:<32} {text}")
 
-        c = run_campaign(chosen, progress)
+        c = run_campaign(chosen, progress, profile=profile)
     found = summary.summarise(c, time.monotonic() - started)
     safe = True
     if truth:
@@ -77,6 +86,13 @@ def campaign(
         found["truth"] = comparison.as_dict()
         safe = comparison.safe
         console.print(f"■ 正解との比較: {found['truth']}")
+        if (planted := truth.with_name("quarantine.csv")).is_file():
+            from pipelines.evidence.quarantine import compare_quarantine
+
+            quarantine = compare_quarantine(c, planted)
+            found["quarantine"] = quarantine.as_dict()
+            safe = safe and quarantine.perfect
+            console.print(quarantine.render())
     summary.write(c, found)
     console.print(summary.render(found))
     raise typer.Exit(0 if found["balanced"] and safe else 1)
@@ -117,6 +133,24 @@ def status(
     for event in found.events:
         table.add_row(*event)
     console.print(table)
+
+
+@app.command()
+def report(
+    profile: Annotated[
+        bool, typer.Option(help="Judge what arrived with great-expectations as well.")
+    ] = False,
+    programme: Programme = None,
+    home: Home = None,
+) -> None:
+    """Write the steward's pages of everything that arrived again, below HOME/reports."""
+    from pipelines.steps import reports
+    from pipelines.steps.campaign import open_campaign
+
+    c = open_campaign(settings(programme, home), no_link)
+    if profile:
+        console.print(_tell(reports.profile_now(c)))
+    console.print(f"{_tell(reports.write_all(c))}  {reports.folder(c) / 'index.html'}")
 
 
 @app.command()

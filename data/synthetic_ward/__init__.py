@@ -8,21 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def generate(residents: int, seed: int, out: Path) -> dict[str, int]:
+def generate(residents: int, seed: int, out: Path, *, errors: str = "normal") -> dict[str, int]:
     """Write a ward's inputs and true answers into a new directory.
 
     Args:
         residents: Rows of the register extract, at least 1.
         seed: The same number of residents and seed give the same bytes.
         out: Must not exist or be empty; it appears when everything is written.
+        errors: "normal", or "hard": broken rows and files on top, with `truth/quarantine.csv`.
 
     Returns:
         How many residents, households, claims, and people by their final state.
 
     Raises:
         FileExistsError: `out` is not empty.
-        ValueError: fewer than one resident.
+        ValueError: fewer than one resident, or unknown errors.
     """
     from data.synthetic_ward.making import write_ward
 
-    return write_ward(residents, seed, Path(out))
+    return write_ward(residents, seed, Path(out), errors)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from data.synthetic_ward import generate
+from data.synthetic_ward.making import ERRORS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,9 +17,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--residents", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--errors", choices=ERRORS, default=ERRORS[0])
     options = parser.parse_args(arguments)
     try:
-        counts = generate(options.residents, options.seed, options.out)
+        counts = generate(options.residents, options.seed, options.out, errors=options.errors)
     except (FileExistsError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 # still has households for them
 from data.synthetic_ward import (  # noqa: F401
     files,
+    hard,
     plant_accounts,
     plant_applicants,
     plant_changes,
@@ -30,6 +31,8 @@ from data.synthetic_ward.plant_lists import plant_strangers
 from data.synthetic_ward.scenarios import plant_all
 from data.synthetic_ward.settings import load_settings
 from data.synthetic_ward.world import Ward
+
+ERRORS = ("normal", "hard")
 
 
 def make_ward(residents: int, seed: int) -> Ward:
@@ -67,17 +70,22 @@ def check_free(out: Path) -> None:
         raise FileExistsError(f"{out} is not empty: name a new directory or remove it first")
 
 
-def write_ward(residents: int, seed: int, out: Path) -> dict[str, int]:
+def write_ward(residents: int, seed: int, out: Path, errors: str) -> dict[str, int]:
     """Make a ward and write it beside `out`; it gets its name when it is complete."""
     if residents < 1:
         raise ValueError("a ward has at least one resident")
+    if errors not in ERRORS:
+        raise ValueError(f"errors are one of {', '.join(ERRORS)}")
     check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         draft.chmod(0o755)
         with collector_paused():
-            counts = fill_folder(make_ward(residents, seed), draft, residents, seed)
+            ward = make_ward(residents, seed)
+            counts = fill_folder(ward, draft, residents, seed)
+            if errors == "hard":
+                hard.plant(ward, seed, draft)
         check_free(out)
         draft.replace(out)
     except BaseException:

@@ -35,20 +35,34 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
 
     Every step is safe to repeat, so retry, clear and backfill find done what was done.
     """
-    room, function = name.split(".")
+    options = {"task_id": name.split(".")[1], **options}
 
-    @task(task_id=function, **(LINK_RETRIES if over_link else {}), **options)
+    @task(**(LINK_RETRIES if over_link else {}), **options)
     def run(
         part: str | None = None, partition_key: str | None = None, dag_run: Any = None
     ) -> dict[str, Any]:
         day = business_date(partition_key, dag_run)
         with clear_errors(), open_campaign() as campaign:
-            call = getattr(importlib.import_module(f"pipelines.steps.{room}"), function)
-            result: dict[str, Any] = call(campaign, day, *([part] if part else []))
+            result = _call(name, campaign, day, *([part] if part else []))
         log.info("%s %s %s: %s", day, name, part or "", result)
         return result
 
     return run
+
+
+def _call(name: str, campaign: "Campaign", day: date, *arguments: str) -> dict[str, Any]:
+    """Call the step; where it refuses a file, the steward's pages show it before the task fails."""
+    from pipelines.errors import InputRefused
+    from pipelines.steps import reports
+
+    room, function = name.split(".")
+    call = getattr(importlib.import_module(f"pipelines.steps.{room}"), function)
+    try:
+        result: dict[str, Any] = call(campaign, day, *arguments)
+    except InputRefused:
+        reports.write(campaign, day)
+        raise
+    return result
 
 
 def business_date(partition_key: str | None, dag_run: Any) -> date:

@@ -205,3 +205,26 @@ class TestLgwanHook:
 
         with pytest.raises(ConnectionNotUsable, match="key_file"):
             connect(host_key=HOST_KEY).endpoint()
+
+
+def test_a_refused_file_is_on_the_stewards_pages_when_its_task_fails(home):
+    from datetime import date
+
+    from kyufu_airflow.steps import _call
+
+    from pipelines.errors import InputRefused
+    from tests.unit.reports.report_world import open_home
+
+    campaign = open_home(home)
+    day = date(2020, 5, 18)
+    campaign.note_refusal("facility_children", "cp932として読めません。", day)
+    folder = campaign.inbox / day.isoformat()
+    folder.mkdir(parents=True)
+    (folder / "register_20200518.csv").write_bytes(b"")
+    (folder / "register_20200518.control.csv").write_bytes("項目,値\r\n".encode("cp932"))
+    with pytest.raises(InputRefused, match="SHA256"):
+        _call("register.receive_register", campaign, day)
+    assert "cp932として読めません。" in (home / "reports" / "index.html").read_text(
+        encoding="utf-8"
+    )
+    campaign.ledger.engine.dispose()

@@ -8,7 +8,17 @@ import pytest
 
 from pipelines.programme import ROOT
 
-STAGES = ("programme", "intake", "matching", "ledger", "disclosure", "link", "steps", "evidence")
+STAGES = (
+    "programme",
+    "intake",
+    "matching",
+    "ledger",
+    "disclosure",
+    "link",
+    "reports",
+    "steps",
+    "evidence",
+)
 PURE = ("outputs",)  # rows to bytes: anybody may use it, it uses no stage
 BASE = ("errors", "failpoints", "files")  # below everything
 FACES = (
@@ -31,6 +41,7 @@ FORBIDDEN = {
     ),
     "ledger": (*AIRFLOW, *NETWORK),
     "link": (*AIRFLOW, *DATABASE),
+    "reports": (*AIRFLOW, *NETWORK),
     "steps": (*AIRFLOW, *NETWORK),
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
@@ -41,6 +52,7 @@ ENVIRONMENT = {
     "pipelines/programme.py": "settings",
     "pipelines/failpoints.py": "a crash test names the place to die at",
     "pipelines/link/relay.py": "hands PATH alone to the simulated parties' processes",
+    "pipelines/reports/validation.py": "switches great-expectations' analytics off before it is imported",
     "pipelines/rehearsal/processes.py": "hands its environment to Airflow's processes",
 }
 FILES = sorted((ROOT / "pipelines").rglob("*.py"))

@@ -9,10 +9,11 @@ class NotATable(Exception):
     """The bytes are no CSV table and no ZIP of such tables."""
 
 
-def count_rows(content: bytes) -> int:
+def count_rows(content: bytes, *, ragged: bool = False) -> int:
     """Return the number of rows below the header of a CSV file (CP932 or UTF-8).
 
     Neither encoding has a quote, comma or line end inside a longer character, so single bytes do.
+    ragged: rows may differ in width, as in a file that its sender has not looked into.
 
     Raises:
         NotATable: a quote is not closed, rows differ in width, or the file is empty.
@@ -23,7 +24,7 @@ def count_rows(content: bytes) -> int:
         width = len(next(rows))
         count = 0
         for row in rows:
-            if len(row) != width:
+            if len(row) != width and not ragged:
                 raise NotATable(f"row {count + 1} has another number of columns than the header")
             count += 1
     except (csv.Error, StopIteration) as error:

@@ -1,0 +1,1 @@
+"""Reports for the steward: what arrived, what was refused and why, what is missing, what is unusual."""
