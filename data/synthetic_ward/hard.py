@@ -110,7 +110,7 @@ def plant(ward: Ward, seed: int, out: Path) -> None:
     (out / "truth" / "quarantine.csv").write_bytes(content)
 
 
-def _place(answer: tuple[str, ...]) -> tuple[str, str, str, int]:
+def _place(answer: Sequence[str]) -> tuple[str, str, str, int]:
     dataset, day, name, row, *_ = answer
     return day, dataset, name, int(row or 0)
 
@@ -182,7 +182,7 @@ def _break_claims(
     key, kind = claims.header[0], "申請区分"
     templates = [row for row in claims.records() if row[kind] == _NEW]
     number = _FIRST_NUMBER
-    for fault in kinds * _share(claims):
+    for fault in [*kinds] * _share(claims):
         template = planter.rng.choice(templates)
         household = planter.rng.choice(nobody)
         claim_no = template[key][:-7] + f"{number:07d}"
@@ -209,7 +209,7 @@ def _break_lines(planter: Planter, claims: Sheet, members: Sheet, kinds: Sequenc
     key, place = members.header[:2]
     good = [row[claims.header[0]] for row in claims.records() if row["申請区分"] == _NEW]
     templates = [row for row in members.records() if row[members.header[-1]] == _wanted(members)]
-    for line, fault in enumerate(kinds * _share(members), start=_FIRST_LINE):
+    for line, fault in enumerate([*kinds] * _share(members), start=_FIRST_LINE):
         own = {key: planter.rng.choice(good), place: str(line)}
         for row in fault.make(planter.rng.choice(templates) | own):
             planter.scatter(members, row, fault.rule)
