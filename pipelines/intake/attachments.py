@@ -1,24 +1,27 @@
 """Attachments of online claims: put apart, never opened by Kyufu, shown only after the programme's scanner passed them.
 
-`HOME/attachments/<dataset>/dt=YYYY-MM-DD/v=001/` holds each attachment under the SHA-256 of its bytes, so that no name
-from outside becomes a name here, and `index.json`: claim number -> file name -> SHA-256. Files are mode 0600.
+`HOME/attachments/<dataset>/dt=YYYY-MM-DD/v=001/` holds `kept.zip`, in it each attachment under the SHA-256 of its bytes,
+so that no name from outside becomes a name here, and `index.json`: claim number -> file name -> SHA-256. Files are mode
+0600.
 """
 
 import json
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path, PurePosixPath
 
 from pipelines.errors import InputMissing, InputRefused, KyufuError
-from pipelines.files import write_whole
+from pipelines.files import open_whole, write_whole
 from pipelines.intake import readers
 from pipelines.intake.staging import Staging, sha256
 
 _FOLDER = "attachments"
 _INDEX = "index.json"
+_KEPT = "kept.zip"
 
 
 class AttachmentRefused(KyufuError):
@@ -39,13 +42,16 @@ def keep(home: Path, staging: Staging, dataset: str, day: date) -> int:
     path = folder / _INDEX
     if not path.is_file():
         index: dict[str, dict[str, str]] = {}
-        for name, data in staging.sources(dataset, day, manifest.version).items():
-            _unpack(data, name, folder, index)
+        with open_whole(folder / _KEPT) as file, zipfile.ZipFile(file, "w") as bundle:
+            for name, data in staging.sources(dataset, day, manifest.version).items():
+                _keep_one_archive(data, name, bundle, index)
         write_whole(path, json.dumps(index, sort_keys=True, ensure_ascii=False).encode())
     return sum(map(len, json.loads(path.read_text(encoding="utf-8")).values()))
 
 
-def _unpack(data: bytes, file: str, folder: Path, index: dict[str, dict[str, str]]) -> None:
+def _keep_one_archive(
+    data: bytes, file: str, bundle: zipfile.ZipFile, index: dict[str, dict[str, str]]
+) -> None:
     with readers.open_archive(data, file) as archive:
         for info in archive.infolist():
             parts = PurePosixPath(info.filename).parts
@@ -57,7 +63,8 @@ def _unpack(data: bytes, file: str, folder: Path, index: dict[str, dict[str, str
                 )
             content = readers.read_member(archive, info.filename, file)
             digest = sha256(content)
-            write_whole(folder / digest, content)
+            if digest not in bundle.NameToInfo:
+                bundle.writestr(zipfile.ZipInfo(digest), content)
             index.setdefault(parts[1], {})[parts[2]] = digest
 
 
@@ -87,11 +94,21 @@ def show(home: Path, scanner: Sequence[str], seconds: float, claim_no: str, name
             "その受付番号にその名前の添付はありません。番号と名前を確認してください。"
         )
     path, digest = found[name]
-    content = path.read_bytes()
-    if sha256(content) != digest:
+    content = _read_kept(path, digest)
+    if content is None:
         raise KyufuError("保管した添付のSHA-256が記録と違います。バックアップから戻してください。")
     _scan(home, scanner, seconds, content)
     return content
+
+
+def _read_kept(path: Path, digest: str) -> bytes | None:
+    """The attachment, or None where it is not what was kept."""
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            content = bundle.read(digest)
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return None
+    return content if sha256(content) == digest else None
 
 
 def _scan(home: Path, scanner: Sequence[str], seconds: float, content: bytes) -> None:
@@ -123,7 +140,7 @@ def _index_of(home: Path, claim_no: str) -> dict[str, tuple[Path, str]]:
     for path in sorted(_root(home).glob(f"*/dt=*/v=*/{_INDEX}")):
         index: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
         for name, digest in index.get(claim_no, {}).items():
-            found[name] = (path.parent / digest, digest)
+            found[name] = (path.parent / _KEPT, digest)
     return found
 
 

@@ -86,12 +86,12 @@ def test_attachments_lie_apart_under_no_name_from_outside(campaign):
     )
     assert count == 2
     folder = campaign.home / "attachments" / "online_claims" / "dt=2020-05-20" / "v=001"
-    assert sorted(p.name for p in folder.iterdir()) == sorted(
-        ["index.json", sha256(PHOTO), sha256(b"y")]
-    )
+    assert sorted(p.name for p in folder.iterdir()) == ["index.json", "kept.zip"]
     assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert (folder / sha256(PHOTO)).read_bytes() == PHOTO
+    with zipfile.ZipFile(folder / "kept.zip") as bundle:
+        assert sorted(bundle.namelist()) == sorted([sha256(PHOTO), sha256(b"y")])
+        assert bundle.read(sha256(PHOTO)) == PHOTO
     assert kept.names(campaign.home, "C2") == ["免許.png"]
 
 
@@ -160,7 +160,17 @@ def test_an_attachment_that_is_not_there_is_told(campaign, scanner, claim, name)
     refusal(InputMissing, lambda: _show(_with(campaign, scanner()), claim, name))
 
 
-def test_a_kept_attachment_that_was_changed_is_not_shown(campaign, scanner):
+def _without(_path):
+    return b"other"
+
+
+def _with_other_content(path):
+    return path.read_bytes().replace(PHOTO, PHOTO[::-1])
+
+
+@pytest.mark.parametrize("change", [_without, _with_other_content])
+def test_a_kept_attachment_that_was_changed_is_not_shown(campaign, scanner, change):
     _stage(campaign, {"attachments/C1/account.jpg": PHOTO})
-    next((campaign.home / "attachments").rglob(sha256(PHOTO))).write_bytes(b"other")
+    path = next((campaign.home / "attachments").rglob("kept.zip"))
+    path.write_bytes(change(path))
     assert "SHA-256" in refusal(KyufuError, lambda: _show(_with(campaign, scanner())))
