@@ -59,9 +59,6 @@ def campaign(
     truth: Annotated[
         Path | None, typer.Option(help="truth/people.csv, to compare person by person.")
     ] = None,
-    profile: Annotated[
-        bool, typer.Option(help="Judge what arrived with great-expectations at the end.")
-    ] = True,
 ) -> None:
     """Run the whole campaign without Airflow, with the simulated parties; repeating it pays nobody again."""
     from pipelines.campaign import run_campaign
@@ -76,7 +73,7 @@ def campaign(
             if text := _tell(result):
                 console.print(f"{time.monotonic() - started:7.1f}s  {day}  {step:<32} {text}")
 
-        c = run_campaign(chosen, progress, profile=profile)
+        c = run_campaign(chosen, progress)
     found = summary.summarise(c, time.monotonic() - started)
     safe = True
     if truth:

@@ -51,7 +51,6 @@ def campaign_command(inputs: Path, home: Path, *more: str) -> list[str]:
         str(inputs),
         "--home",
         str(home),
-        "--no-profile",  # great-expectations has its own tests and takes seconds to import
         *more,
     ]
 

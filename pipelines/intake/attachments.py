@@ -1,6 +1,6 @@
 """Attachments of online claims: put apart, never opened by Kyufu, shown only after the programme's scanner passed them.
 
-`HOME/attachments/<dataset>/dt=YYYY-MM-DD/v=001/` holds `kept.zip`, in it each attachment under the SHA-256 of its bytes,
+`HOME/attachments/<dataset>/dt=YYYY-MM-DD/v=001/` holds `kept.zip`, in it each attachment under its own SHA-256,
 so that no name from outside becomes a name here, and `index.json`: claim number -> file name -> SHA-256. Files are mode
 0600.
 """

@@ -1,6 +1,5 @@
 """What every step is given: the programme, the ledger, staging, the people as they stand, and the link."""
 
-import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -295,9 +294,6 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
     """
     assert_validation_is_on()
     os.umask(0o077)  # whatever this process writes is its own user's alone
-    gc.set_threshold(
-        200_000, 50, 100
-    )  # a step makes millions of small objects, hardly any in cycles
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     programme = load_programme(settings.programme_path)
     rules(programme)  # every finding has its severity, before the first claim needs it
