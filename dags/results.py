@@ -1,6 +1,6 @@
-"""振込結果と決定通知。
+"""決定通知と振込結果。
 
-銀行の振込結果を受け取り、支給済みか組戻しかを台帳に記録する。続けて支給決定通知を作って送る。
+支給決定通知を作って送る。続けて銀行の受領通知と振込結果を受け取り、支給済みか組戻しかを台帳に記録する。
 
 - **実行**: 振込(payments)が終わると、同じ業務日で始まる。
 - **止まるとき**: 結果が届かない、送った振込と一致しない。
@@ -14,10 +14,10 @@ from kyufu_airflow.steps import step
 
 @dag(schedule=after(PAYMENTS), **about("results", "振込結果", __doc__))
 def results() -> None:
-    """Take the bank's results in, then send the decision notices."""
+    """Send the decision notices while the bank works, then take its results in."""
     chain(
-        step("results.settle", over_link=True)(),
-        step("results.send_notices", over_link=True, outlets=[RESULTS])(),
+        step("results.send_notices", over_link=True)(),
+        step("results.settle", over_link=True, outlets=[RESULTS])(),
     )
 
 

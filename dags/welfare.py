@@ -10,7 +10,7 @@
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.approvals import ask
-from kyufu_airflow.programme import DAILY, WELFARE, about, lists, programme
+from kyufu_airflow.programme import DAILY, WELFARE, about, programme
 from kyufu_airflow.steps import step
 
 
@@ -19,8 +19,8 @@ def welfare() -> None:
     """Receive every list, protect its people, let two people decide the rest, apply it."""
     received = step(
         "welfare.receive_list", map_index_template="{{ task.op_kwargs['part'] }}"
-    ).expand(part=lists())
-    linked = step("welfare.link_people")()
+    ).expand(part=step("welfare.look")())
+    linked = step("welfare.link_people", trigger_rule="none_failed")()  # most days bring no list
     decided = ask(linked, people=programme().people.protection_approvals)
     chain(received, linked)
     chain(decided, step("welfare.apply_people", outlets=[WELFARE])())

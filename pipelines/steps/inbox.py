@@ -22,6 +22,17 @@ from pipelines.steps.campaign import USED, Campaign
 _POLL_SECONDS = 0.1
 
 
+def has_come(c: Campaign, dataset: str, day: date) -> bool:
+    """Whether the ward's PC has anything for a dataset in the day's folder, be it under the name of another day."""
+    folder = c.inbox / day.isoformat()
+    names = receive.expected_files(c.programme, dataset, day)
+    return any(any(folder.glob(_any_day(name, day))) for name in names)
+
+
+def _any_day(name: str, day: date) -> str:
+    return name.replace(f"{day:%Y%m%d}", "[0-9]" * 8)
+
+
 def read_ward_files(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | None:
     """The day's files of a dataset from the ward's PC; None if nothing of it came that day.
 
@@ -32,12 +43,9 @@ def read_ward_files(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | 
     folder = c.inbox / day.isoformat()
     names = receive.expected_files(c.programme, dataset, day)
     there = [name for name in names if (folder / name).is_file()]
-    marker = f"{day:%Y%m%d}"
     for name in names:
         if name not in there:
-            others = sorted(
-                p.name for p in folder.glob(name.replace(marker, "[0-9]" * 8)) if p.is_file()
-            )
+            others = sorted(p.name for p in folder.glob(_any_day(name, day)) if p.is_file())
             if others:
                 raise InputRefused(
                     f"{folder / others[0]}: {day}のファイルではありません。"

@@ -69,7 +69,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
 
 
 def send(c: Campaign, day: date) -> dict[str, Any]:
-    """Send the day's files to the bank and wait for its acknowledgement."""
+    """Send the day's files to the bank; `confirm` waits for its acknowledgements."""
     built = c.ledger.result_of("payments.build", day)
     if built is None:
         raise KyufuError(f"payments {day}: 振込ファイルはまだ作成されていません。")
@@ -79,12 +79,31 @@ def send(c: Campaign, day: date) -> dict[str, Any]:
     if not pairs:
         return {"files": []}
     with c.session("bank"):
-        for batch_id, name in pairs:
-            _send_one(c, batch_id, name, day)
-        return {"files": [_confirm_one(c, batch_id, name, day) for batch_id, name in pairs]}
+        return {"files": [_send_one(c, batch_id, name, day) for batch_id, name in pairs]}
 
 
-def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
+def confirm(c: Campaign, day: date) -> None:
+    """Wait until the bank has acknowledged, of every file delivered up to that day, exactly what was declared."""
+    b, r = tables.batch, tables.release
+    query = (
+        sa.select(b.c.batch_id, b.c.file_name)
+        .join(r, (r.c.programme == b.c.programme) & (r.c.name == b.c.file_name))
+        .where(
+            b.c.programme == c.programme.id, b.c.state == Batch.SENDING, b.c.business_date <= day
+        )
+        .where(r.c.state == "delivered")
+        .order_by(b.c.file_name)
+    )
+    with c.ledger.read() as connection:
+        waiting = connection.execute(query).all()
+    if not waiting:
+        return
+    with c.session("bank"):
+        for batch_id, name in waiting:
+            _confirm_one(c, batch_id, name, day)
+
+
+def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
     """One batch: marked as sending first, because from then on it may never be voided."""
     if _state(c, batch_id) == Batch.APPROVED:
         with c.ledger.write() as connection:
@@ -92,19 +111,17 @@ def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
                 connection, c.programme.id, batch_id, {Batch.APPROVED}, Batch.SENDING
             )
     failpoint("payments.sending")
-    outbox.send(c, name, day)
+    return outbox.send(c, name, day)
 
 
-def _confirm_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
-    """One batch: the bank has acknowledged exactly what was declared."""
-    result = outbox.await_acknowledgement(c, name, day)
+def _confirm_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
+    outbox.await_acknowledgement(c, name, day)
     failpoint("payments.sent")
     if _state(c, batch_id) == Batch.SENDING:
         with c.ledger.write() as connection:
             payments.set_batch_state(
                 connection, c.programme.id, batch_id, {Batch.SENDING}, Batch.DELIVERED
             )
-    return result
 
 
 def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declared]:

@@ -18,8 +18,8 @@ from pipelines.link.session import SFTPClient
 from pipelines.outputs import zengin
 from pipelines.outputs.notices import build_notices
 from pipelines.steps import inbox, outbox
+from pipelines.steps import payments as payment_steps
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.payments import profile
 
 _NOTICE = (
     "household_id",
@@ -33,7 +33,8 @@ _NOTICE = (
 
 
 def settle(c: Campaign, day: date) -> dict[str, Any]:
-    """Take in the bank's result for every batch delivered up to that day that has none yet."""
+    """Take in the bank's acknowledgement and result for every batch delivered up to that day without one."""
+    payment_steps.confirm(c, day)
     with c.ledger.read() as connection:
         b = tables.batch
         query = sa.select(b.c.batch_id, b.c.file_name).where(
@@ -62,7 +63,7 @@ def _result(c: Campaign, sftp: SFTPClient, file_name: str, day: date) -> payment
     received = receiving.receive(sftp, "outbox", name, c.ward, c.certificate("bank"), day)
     bank = c.programme.bank
     returned = zengin.ReturnProfile(
-        sent=profile(c), position=bank.result_code_column, codes=bank.result_codes
+        sent=payment_steps.profile(c), position=bank.result_code_column, codes=bank.result_codes
     )
     results = zengin.read_results(received.payload, returned)
     return {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}

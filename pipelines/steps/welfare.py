@@ -34,6 +34,11 @@ def list_names(c: Campaign) -> list[str]:
     return [source.dataset for source in c.programme.list_sources]
 
 
+def look(c: Campaign, day: date) -> list[str]:
+    """The lists that came today, to be received one by one; what is owed and did not come, the gate knows."""
+    return [dataset for dataset in list_names(c) if inbox.has_come(c, dataset, day)]
+
+
 def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     """Stage one list if it came today; an empty one needs its signed declaration of zero."""
     files = inbox.read_ward_files(c, dataset, day)

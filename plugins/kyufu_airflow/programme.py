@@ -26,11 +26,6 @@ def programme() -> Programme:
     return load_programme(settings_from_environment().programme_path)
 
 
-def lists() -> list[str]:
-    """The datasets of the departments' and other municipalities' lists."""
-    return [source.dataset for source in programme().list_sources]
-
-
 def channels() -> list[str]:
     """The ways claims come in."""
     return ["online", "postal", "inhouse"]

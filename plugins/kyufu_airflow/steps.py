@@ -38,9 +38,7 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
     options = {"task_id": name.split(".")[1], **options}
 
     @task(**(LINK_RETRIES if over_link else {}), **options)
-    def run(
-        part: str | None = None, partition_key: str | None = None, dag_run: Any = None
-    ) -> dict[str, Any]:
+    def run(part: str | None = None, partition_key: str | None = None, dag_run: Any = None) -> Any:
         day = business_date(partition_key, dag_run)
         with clear_errors(), open_campaign() as campaign:
             result = _call(name, campaign, day, *([part] if part else []))
@@ -50,7 +48,7 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
     return run
 
 
-def _call(name: str, campaign: "Campaign", day: date, *arguments: str) -> dict[str, Any]:
+def _call(name: str, campaign: "Campaign", day: date, *arguments: str) -> Any:
     """Call the step; where it refuses a file, the steward's pages show it before the task fails."""
     from pipelines.errors import InputRefused
     from pipelines.steps import reports
@@ -58,11 +56,10 @@ def _call(name: str, campaign: "Campaign", day: date, *arguments: str) -> dict[s
     room, function = name.split(".")
     call = getattr(importlib.import_module(f"pipelines.steps.{room}"), function)
     try:
-        result: dict[str, Any] = call(campaign, day, *arguments)
+        return call(campaign, day, *arguments)
     except InputRefused:
         reports.write(campaign, day)
         raise
-    return result
 
 
 def business_date(partition_key: str | None, dag_run: Any) -> date:
