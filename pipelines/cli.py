@@ -1,12 +1,10 @@
 """`kyufu …`: the same functions as the DAGs, for a person at a terminal."""
 
-import getpass
 import sys
 import time
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -17,7 +15,7 @@ from pipelines import cli_quarantine
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
-from pipelines.terminal import Home, Programme, console, no_link, settings
+from pipelines.terminal import Home, Programme, console, no_link, os_user, settings, today
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -123,8 +121,7 @@ def status(
     from pipelines.steps.campaign import open_campaign
 
     c = open_campaign(settings(programme, home), no_link)
-    today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
-    found = read_history(c, resident_id, f"os:{getpass.getuser()}", purpose, today)
+    found = read_history(c, resident_id, os_user(), purpose, today())
     console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
     table = Table("業務日", "状態", "きっかけ", "コード")
     for event in found.events:

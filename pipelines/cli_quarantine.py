@@ -11,7 +11,7 @@ from rich.table import Table
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
 from pipelines.programme import quarantine_password_from_environment
-from pipelines.terminal import Home, Programme, console, no_link, settings, today
+from pipelines.terminal import Home, Programme, console, no_link, os_user, settings, today
 from schemas.rules import RULES
 
 quarantine = typer.Typer(
@@ -83,7 +83,7 @@ def export(
     _assert_absent(out)
     c = open_campaign(settings(programme, home), no_link)
     password = _password(password_file, confirm=True)
-    actor = steps.os_user()
+    actor = os_user()
     data = steps.export(c, dataset, day.date(), password, actor, purpose, today())
     write_whole(out, data)
     console.print(f"{out} に書き出しました。直したら kyufu quarantine return で戻してください。")
@@ -104,7 +104,7 @@ def take_back(
         raise KyufuError(f"{file} がありません。")
     c = open_campaign(settings(programme, home), no_link)
     password = _password(password_file, confirm=False)
-    found = steps.take_back(c, file.read_bytes(), file.name, password, steps.os_user(), today())
+    found = steps.take_back(c, file.read_bytes(), file.name, password, os_user(), today())
     console.print(
         f"{found['dataset']} {found['day']} 第{found['version']}版: 直された{found['changed']:,}行のうち"
         f"{found['accepted']:,}行を受け入れました。保留は残り{found['waiting']:,}行です。"
@@ -142,12 +142,11 @@ def show(
 ) -> None:
     """Put a claim's attachment where it can be looked at, once the programme's scanner passed it."""
     from pipelines.steps import attachments
-    from pipelines.steps import quarantine as steps
     from pipelines.steps.campaign import open_campaign
 
     _assert_absent(out)
     c = open_campaign(settings(programme, home), no_link)
-    data = attachments.show(c, claim, name, steps.os_user(), purpose, today())
+    data = attachments.show(c, claim, name, os_user(), purpose, today())
     write_whole(out, data)
     console.print(f"{out} に書き出しました。")
 

@@ -1,5 +1,7 @@
 """What the commands share: the console, the options that say which programme and home, the settings they give."""
 
+import os
+import pwd
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,3 +48,8 @@ def no_link(party: str) -> Any:
 def today() -> date:
     """The date in Japan."""
     return datetime.now(ZoneInfo("Asia/Tokyo")).date()
+
+
+def os_user() -> str:
+    """Who runs this process, as the operating system knows them: never a name that was typed."""
+    return f"os:{pwd.getpwuid(os.geteuid()).pw_name}"

@@ -1,7 +1,5 @@
 """Quarantine as a steward works with it: see what waits, take it out to mend, give it back; all of it on the record."""
 
-import os
-import pwd
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -29,11 +27,6 @@ class _PushesOut(Exception):
     def __init__(self, rows: set[Key]) -> None:
         super().__init__("mended rows push accepted ones out")
         self.rows = rows
-
-
-def os_user() -> str:
-    """Who runs this process, as the operating system knows them: never a name that was typed."""
-    return f"os:{pwd.getpwuid(os.geteuid()).pw_name}"
 
 
 def list_waiting(c: Campaign, until: date) -> list[quarantine.Waiting]:

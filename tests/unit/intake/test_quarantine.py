@@ -15,6 +15,7 @@ from pipelines.intake.mending_book import LOCKED
 from pipelines.ledger import tables
 from pipelines.ledger.store import verify_chain
 from pipelines.steps import inbox, quarantine
+from pipelines.terminal import os_user
 from tests.unit.intake.intake_world import (
     PASSWORD,
     arrive,
@@ -151,7 +152,7 @@ def test_taking_rows_out_is_an_audit_event_with_counts_only(campaign, staged):
 def test_the_actor_is_the_account_of_the_process(monkeypatch):
     monkeypatch.setenv("LOGNAME", "somebody-else")
     monkeypatch.setenv("USER", "somebody-else")
-    assert quarantine.os_user() == f"os:{pwd.getpwuid(os.geteuid()).pw_name}"
+    assert os_user() == f"os:{pwd.getpwuid(os.geteuid()).pw_name}"
 
 
 # giving it back
