@@ -32,7 +32,7 @@ serve: setup ## start Airflow and the link, print the address and the logins, st
 	$(BIN)/python -m pipelines.rehearsal serve
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: setup ## what CI runs: format, lint, types, SQL lint, tests
 	$(BIN)/ruff format --check .
