@@ -211,7 +211,23 @@ def _draft(c: Campaign, wanted: list[inbox.Delivery]) -> Effects:
             source.dataset, source.kind, linked, c.programme.benefit.address_prefix,
             f"{c.programme.benefit.base_date:%Y%m%d}", c.programme.id, effects,
         )  # fmt: skip
+    for delivery in lists.values():
+        effects.unlinked.extend(_left_open(c, delivery, set(effects.unlinked)))
     return effects
+
+
+def _left_open(c: Campaign, delivery: inbox.Delivery, told: set[str]) -> list[str]:
+    """Rows that other versions of a list's day left undecided: who approves this version decides them with it."""
+    u = tables.unlinked_row
+    of_day = f"{delivery.dataset}/{delivery.day}"
+    query = sa.select(u.c.evidence).where(
+        u.c.programme == c.programme.id,
+        u.c.decided.is_(False),
+        sa.or_(*(u.c.evidence.startswith(of_day + sign, autoescape=True) for sign in ":/")),
+    )
+    with c.ledger.read() as connection:
+        found = connection.execute(query.order_by(u.c.evidence)).scalars().all()
+    return [evidence for evidence in found if evidence not in told]
 
 
 def _rows(c: Campaign, delivery: inbox.Delivery) -> pa.Table:

@@ -10,10 +10,11 @@ from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import gates
 from pipelines.intake.staging import Staging, sha256
 from pipelines.ledger import tables
+from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import Ledger
 from pipelines.programme import ROOT, Settings, load_programme
-from pipelines.steps import inbox, register, welfare
+from pipelines.steps import approvals, inbox, register, welfare
 from pipelines.steps.campaign import Campaign
 from tests.unit.intake.refusals import CANARY, refusal
 from tests.unit.ledger.ledger_world import new_sqlite
@@ -373,6 +374,33 @@ def test_a_replaced_list_is_linked_again_and_counts_as_missing_until_then(campai
     assert campaign.guard(NEXT).list_days["visually_impaired"] == DAY
     assert welfare.link_people(campaign, NEXT) == {**second, "repeated": True}
     assert welfare.link_people(campaign, DAY) == {**first, "repeated": True}
+
+
+FACILITY = "氏名,生年月日,性別,住民票住所,施設所在地住所,入所等年月日,退所等年月日"
+NOBODY = "見本不明,19900101,1,東京都新宿区西新宿１丁目,東京都中野区中野１丁目,20200401,"
+
+
+def test_rows_that_nobody_is_of_a_replaced_list_are_decided_with_the_list_that_replaces_it(
+    campaign, extract, arrive
+):
+    extract()
+    register.receive_register(campaign, DAY)
+    register.freeze_snapshot(campaign, DAY)
+    drafts = []
+    for rows in ([NOBODY], []):
+        arrive("facility_children_20200518.csv", _csv(FACILITY, *rows))
+        arrive("facility_children_20200518.zero.csv", _zero(名簿="facility_children"))
+        welfare.receive_list(campaign, DAY, "facility_children")
+        drafts.append(welfare.link_people(campaign, DAY))
+    assert [(draft["unlinked"], draft["needed"]) for draft in drafts] == [(1, 2), (1, 2)]
+    assert campaign.guard(DAY).undecided_rows == 1
+    refusal(ApprovalRefused, lambda: welfare.apply_people(campaign, DAY))
+    for actor in ("見本一", "見本二"):
+        approvals.decide(
+            campaign, drafts[1]["subject"], drafts[1]["hash"], actor, True, "起案者", DAY
+        )
+    welfare.apply_people(campaign, DAY)
+    assert campaign.guard(DAY).undecided_rows == 0
 
 
 def test_rows_of_other_bytes_for_the_same_day_are_other_evidence(campaign, arrive):
