@@ -63,9 +63,14 @@ def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
             f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
         )
     sheet = gates.read_sheet(path.read_bytes(), path.name)
-    if sheet.get("名簿") != dataset or sheet.get("件数") != "0" or not sheet.get("申告者"):
+    expected = {"名簿": dataset, "基準日": f"{day:%Y%m%d}", "件数": "0"}
+    wrong = [item for item, value in expected.items() if sheet.get(item) != value]
+    if not sheet.get("申告者", "").strip():
+        wrong.append("申告者")
+    if wrong:
         raise InputRefused(
-            f"{path.name}: この名簿の零件の申告ではありません。担当課に確認してください。"
+            f"{path.name}: この名簿の{day}の零件の申告ではありません(「{'」「'.join(wrong)}」)。"
+            "基準日は名簿を受け取る日です。担当課に確認してください。"
         )
 
 

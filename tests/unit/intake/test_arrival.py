@@ -148,7 +148,14 @@ def test_an_extract_with_quarantined_rows_does_not_freeze(campaign, extract):
 
 @pytest.mark.parametrize(
     "sheet",
-    [b"", _csv("項目,内容"), _csv("項目,値", f"件数,3,{CANARY}"), b"\x81", _csv("基準日,20200427")],
+    [
+        b"",
+        _csv("項目,内容"),
+        _csv("項目,値", f"件数,3,{CANARY}"),
+        b"\x81",
+        _csv("基準日,20200427"),
+        _csv("項目,値", f"申告者,{CANARY * 40_000}"),
+    ],
 )
 def test_what_is_no_control_sheet_is_refused(sheet):
     assert "register.control.csv" in refusal(
@@ -191,7 +198,10 @@ def test_f33_an_empty_list_without_its_zero_is_refused_and_counts_as_missing(cam
     assert campaign.guard(DAY).list_days[empty_list] is None
 
 
-@pytest.mark.parametrize("wrong", [{"名簿": "placement_disability"}, {"件数": "1"}, {"申告者": ""}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"名簿": "placement_disability"}, {"件数": "1"}, {"申告者": ""}, {"基準日": "20200417"}],
+)
 def test_f33_a_declaration_for_something_else_is_refused(campaign, arrive, empty_list, wrong):
     arrive("placement_elderly_20200518.zero.csv", _zero(**wrong))
     message = refusal(InputRefused, lambda: welfare.receive_list(campaign, DAY, empty_list))
