@@ -121,6 +121,14 @@ def test_f29_an_extract_of_another_day_is_refused(campaign, arrive):
     message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
     assert "register_20200517.csv" in message
     assert "register_20200518.csv" in message
+    assert _refusals(campaign) == [("register", DAY, message)]
+
+
+def test_a_control_sheet_that_cannot_be_read_is_refused_and_recorded(campaign, extract, arrive):
+    extract()
+    arrive("register_20200518.control.csv", _csv("項目,内容"))
+    message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
+    assert _refusals(campaign) == [("register", DAY, message)]
 
 
 @pytest.mark.parametrize("item", ["SHA256", "基準日", "件数"])
@@ -245,6 +253,7 @@ def test_half_of_a_set_is_refused_by_name(campaign, arrive):
     arrive("inhouse_claims_20200518.csv", b"x")
     message = refusal(InputMissing, lambda: inbox.read_ward_files(campaign, "inhouse_claims", DAY))
     assert "inhouse_members_20200518.csv" in message
+    assert _refusals(campaign) == [("inhouse_claims", DAY, message)]
 
 
 def test_nothing_of_a_set_is_nothing(campaign):
