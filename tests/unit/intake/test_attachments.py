@@ -158,6 +158,20 @@ def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
     assert kept.names(campaign.home, "C1") == ["account.jpg"]
 
 
+def test_files_that_no_dataset_expects_are_told_by_their_number_and_kind(campaign, monkeypatch):
+    sent = {
+        ZIP_NAME: _archive(), "mynaportal_20200520_2.zip": b"", "others.csv": b"", f"{CANARY}.csv": b"",
+    }  # fmt: skip
+    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
+    assert claims.receive(campaign, DAY, "online")["received"] is True
+    r = tables.refusal
+    with campaign.ledger.read() as connection:
+        ((subject, reason),) = connection.execute(sa.select(r.c.subject, r.c.reason)).all()
+    assert subject == "link:jlis"
+    assert "3個あります(mynaportal、others.csv)" in reason
+    assert CANARY not in reason
+
+
 def test_without_a_scanner_nothing_is_shown(campaign):
     _stage(campaign, {"attachments/C1/account.jpg": PHOTO})
     assert campaign.programme.intake.attachment_scanner == ()
