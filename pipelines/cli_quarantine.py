@@ -126,7 +126,7 @@ def recheck(dataset: Dataset, day: Day, programme: Programme = None, home: Home 
     from pipelines.steps.campaign import open_campaign
 
     c = open_campaign(settings(programme, home), no_link)
-    found = steps.recheck(c, dataset, day.date())
+    found = steps.recheck(c, dataset, day.date(), os_user(), today())
     told = "、".join(found["differences"]) or "前と同じ結果です"
     console.print(f"{dataset} {day:%Y-%m-%d} 第{found['version']}版: {told}。")
 

@@ -194,13 +194,13 @@ def write_lists(ward: Ward, out: Path) -> None:
                 continue
             (path / f"{name}.csv").write_bytes(to_csv(header, rows, form))
             if not rows:
-                (path / f"{name}.zero.csv").write_bytes(_declare_zero(ward, dataset))
+                (path / f"{name}.zero.csv").write_bytes(_declare_zero(ward, dataset, day))
 
 
-def _declare_zero(ward: Ward, dataset: str) -> bytes:
-    settings = ward.settings.ward
-    rows = [("名簿", dataset), ("基準日", settings["base_date"]), ("件数", "0")]
-    return to_csv(("項目", "値"), [*rows, ("申告者", settings["lists_author"])], CP932)
+def _declare_zero(ward: Ward, dataset: str, day: str) -> bytes:
+    author = ward.settings.ward["lists_author"]
+    rows = [("名簿", dataset), ("基準日", compact(day)), ("件数", "0"), ("申告者", author)]
+    return to_csv(("項目", "値"), rows, CP932)
 
 
 def number_claims(ward: Ward) -> None:

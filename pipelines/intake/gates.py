@@ -31,6 +31,10 @@ def read_sheet(data: bytes, file: str) -> dict[str, str]:
         rows = list(csv.reader(io.StringIO(data.decode("cp932"), newline="")))
     except UnicodeDecodeError as error:
         raise InputRefused(f"{file}: cp932として読めません。") from error
+    except csv.Error:
+        raise InputRefused(
+            f"{file}: 「項目,値」の表として読めません。壊れていないか確認し、作り直してください。"
+        ) from None
     if not rows or rows[0] != ["項目", "値"] or any(len(row) != 2 for row in rows):
         raise InputRefused(f"{file}: 「項目,値」の表ではありません。")
     names = [row[0] for row in rows[1:]]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
-from pipelines.intake import checks, keys, mending, my_number, readers
+from pipelines.intake import attachments, checks, keys, mending, my_number, readers
 from pipelines.intake.layouts import FOLDER, UNKNOWN, Layout, load_layout, map_codes, map_dates
 from pipelines.intake.mending import Mending
 from pipelines.intake.references import references
@@ -126,6 +126,9 @@ def stage(
         rows_in += text.rows_in
         quarantined += bad.num_rows + len(text.ragged)
         duplicates += good.num_rows - kept.num_rows
+    if layout.format == "zip":
+        for name in expected_files(programme, dataset, day):
+            attachments.assert_keepable(files[name], name)
     found = pa.concat_tables(problems)
     rules = Counter(found.column("rule").to_pylist())
     manifest = Manifest(

@@ -1,7 +1,8 @@
 """Claims: receive them over three channels, match them, decide every person named on them."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -76,6 +77,7 @@ def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes]
     if party == "ward":
         return inbox.read_ward_files(c, dataset, day)
     sent = inbox.fetch_from_party(c, party, day)
+    _note_unexpected(c, party, sent, day)
     wanted = expected_files(c.programme, dataset, day)
     files = {name: data for name, data in sent.items() if name in wanted}
     if files and len(files) != len(wanted):
@@ -84,6 +86,26 @@ def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes]
             "相手先に確認してください。"
         )
     return files or None
+
+
+def _note_unexpected(c: Campaign, party: str, sent: Iterable[str], day: date) -> None:
+    """Files that no dataset of the party expects are on the steward's page: counted, and named as far as the digits."""
+    expected = {
+        name
+        for source in c.programme.sources
+        if source.party == party and source.dataset in CHANNELS.values()
+        for name in expected_files(c.programme, source.dataset, day)
+    }
+    strange = sorted(set(sent) - expected)
+    if not strange:
+        return
+    plain = (re.split(r"[_.]?[0-9]", n)[0] for n in strange if re.fullmatch(r"[a-z0-9_.]+", n))
+    kinds = "、".join(sorted({kind for kind in plain if kind}))
+    reason = (
+        f"{c.programme.party(party).name}の{day}の送信一覧に、どのデータにもあたらないファイルが{len(strange)}個あります"
+        f"{f'({kinds})' if kinds else ''}。受け取っていません。相手先に確認し、正しい名前で送り直してもらってください。"
+    )
+    c.note_refusal(f"link:{party}", reason, day)
 
 
 def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:

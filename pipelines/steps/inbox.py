@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -33,13 +34,28 @@ def _any_day(name: str, day: date) -> str:
     return name.replace(f"{day:%Y%m%d}", "[0-9]" * 8)
 
 
+@contextmanager
+def noting_refusals(c: Campaign, dataset: str, day: date) -> Iterator[None]:
+    """Whatever refuses a dataset's day in here is on the steward's page too."""
+    try:
+        yield
+    except (InputRefused, InputMissing) as error:
+        c.note_refusal(dataset, str(error), day)
+        raise
+
+
 def read_ward_files(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | None:
-    """The day's files of a dataset from the ward's PC; None if nothing of it came that day.
+    """The day's files of a dataset from the ward's PC; None if nothing of it came that day. A refusal is recorded.
 
     Raises:
         InputMissing: only some of them are there.
         InputRefused: a file of the dataset carries another day's date.
     """
+    with noting_refusals(c, dataset, day):
+        return _read_whole_set(c, dataset, day)
+
+
+def _read_whole_set(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | None:
     folder = c.inbox / day.isoformat()
     names = receive.expected_files(c.programme, dataset, day)
     there = [name for name in names if (folder / name).is_file()]
@@ -134,11 +150,8 @@ def stage_and_enter(
         if inside := c.programme.intake.date_inside.get(dataset):
             gates.assert_dated(found, inside, dataset, day)
 
-    try:
+    with noting_refusals(c, dataset, day):
         manifest = receive.stage(c.programme, c.staging, dataset, day, files, counted, look=dated)
-    except InputRefused as error:
-        c.note_refusal(dataset, str(error), day)
-        raise
     failpoint("inbox.staged")
     enter(c, manifest)
     if declared and manifest != before:

@@ -19,6 +19,7 @@ from pipelines.steps.campaign import Campaign
 from schemas.datasets import DATASETS
 
 _RETURNED = "quarantine.returned"
+_RECHECKED = "quarantine.rechecked"
 
 
 class _PushesOut(Exception):
@@ -119,8 +120,10 @@ def take_back(
     return result
 
 
-def recheck(c: Campaign, dataset: str, day: date) -> dict[str, Any]:
+def recheck(c: Campaign, dataset: str, day: date, actor: str, today: date) -> dict[str, Any]:
     """Put a staged day's kept source to the present rules and layout; another outcome is the day's next version.
+
+    Who did it, and what it changed as counts, is an audit event.
 
     Raises:
         InputMissing: the day is not staged.
@@ -129,9 +132,13 @@ def recheck(c: Campaign, dataset: str, day: date) -> dict[str, Any]:
     manifest = _staged(c, dataset, day)
     _assert_not_frozen(c, manifest)
     files = c.staging.sources(dataset, day)
-    made = receive.stage(c.programme, c.staging, dataset, day, files)
-    inbox.enter(c, made)
-    return {**inbox.counts(made), "differences": manifest.differences(made)}
+    with c.ledger.write() as connection:
+        made = receive.stage(c.programme, c.staging, dataset, day, files)
+        result = {**inbox.counts(made), "differences": manifest.differences(made)}
+        inbox.enter_counts(connection, c.programme.id, made)
+        detail = {**result, "from": manifest.version, "schema_version": made.schema_version}
+        record(connection, c.programme.id, _RECHECKED, actor, _subject(made), detail, today)
+    return result
 
 
 def _staged(c: Campaign, dataset: str, day: date) -> Manifest:

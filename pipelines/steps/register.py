@@ -35,7 +35,8 @@ def receive_register(c: Campaign, day: date) -> dict[str, Any]:
         _assert_is_frozen(frozen, name, data)
         inbox.enter(c, frozen)
         return {**inbox.counts(frozen), "received": True}
-    sheet_name, sheet = inbox.control_sheet(c, day, name)
+    with inbox.noting_refusals(c, "register", day):
+        sheet_name, sheet = inbox.control_sheet(c, day, name)
     if sheet is None:
         raise InputMissing(
             f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"

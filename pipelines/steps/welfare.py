@@ -63,9 +63,14 @@ def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
             f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
         )
     sheet = gates.read_sheet(path.read_bytes(), path.name)
-    if sheet.get("名簿") != dataset or sheet.get("件数") != "0" or not sheet.get("申告者"):
+    expected = {"名簿": dataset, "基準日": f"{day:%Y%m%d}", "件数": "0"}
+    wrong = [item for item, value in expected.items() if sheet.get(item) != value]
+    if not sheet.get("申告者", "").strip():
+        wrong.append("申告者")
+    if wrong:
         raise InputRefused(
-            f"{path.name}: この名簿の零件の申告ではありません。担当課に確認してください。"
+            f"{path.name}: この名簿の{day}の零件の申告ではありません(「{'」「'.join(wrong)}」)。"
+            "基準日は名簿を受け取る日です。担当課に確認してください。"
         )
 
 
@@ -211,7 +216,23 @@ def _draft(c: Campaign, wanted: list[inbox.Delivery]) -> Effects:
             source.dataset, source.kind, linked, c.programme.benefit.address_prefix,
             f"{c.programme.benefit.base_date:%Y%m%d}", c.programme.id, effects,
         )  # fmt: skip
+    for delivery in lists.values():
+        effects.unlinked.extend(_left_open(c, delivery, set(effects.unlinked)))
     return effects
+
+
+def _left_open(c: Campaign, delivery: inbox.Delivery, told: set[str]) -> list[str]:
+    """Rows that other versions of a list's day left undecided: who approves this version decides them with it."""
+    u = tables.unlinked_row
+    of_day = f"{delivery.dataset}/{delivery.day}"
+    query = sa.select(u.c.evidence).where(
+        u.c.programme == c.programme.id,
+        u.c.decided.is_(False),
+        sa.or_(*(u.c.evidence.startswith(of_day + sign, autoescape=True) for sign in ":/")),
+    )
+    with c.ledger.read() as connection:
+        found = connection.execute(query.order_by(u.c.evidence)).scalars().all()
+    return [evidence for evidence in found if evidence not in told]
 
 
 def _rows(c: Campaign, delivery: inbox.Delivery) -> pa.Table:

@@ -308,6 +308,7 @@ def test_empty_list_comes_with_its_declaration() -> None:
     rows = read(f"{SETUP}/placement_elderly_20200518.zero.csv", "cp932")
     declaration = {r["項目"]: r["値"] for r in rows}
     assert declaration["名簿"] == "placement_elderly"
+    assert declaration["基準日"] == "20200518"
     assert declaration["件数"] == "0"
 
 

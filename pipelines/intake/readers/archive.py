@@ -98,11 +98,22 @@ def assert_declared(
         )
 
 
-def read_member(archive: zipfile.ZipFile, member: str, file: str) -> bytes:
-    """The bytes of one member; a missing or damaged one refuses the archive."""
+def read_member(
+    archive: zipfile.ZipFile, member: str, file: str, called: str | None = None
+) -> bytes:
+    """The bytes of one member; a missing or damaged one refuses the archive.
+
+    called: what a message calls the member where its name comes from outside and may hold personal data.
+
+    Raises:
+        InputRefused: it is not there, or its bytes are not those that the archive was made of.
+    """
+    shown = called or member
     try:
         return archive.read(member)
     except KeyError:
-        raise InputRefused(f"{file}: {member} が入っていません。") from None
+        raise InputRefused(f"{file}: {shown} が入っていません。") from None
     except DAMAGED:
-        raise InputRefused(f"{file}: {member} が壊れています。") from None
+        raise InputRefused(
+            f"{file}: {shown} が壊れています。作り直してもらってください。"
+        ) from None

@@ -149,10 +149,10 @@ def _trim(rows: Iterator[Row]) -> list[Row]:
 
 def _assert_plain_sheets(archive: zipfile.ZipFile, file: str) -> None:
     """Look at the sheets' XML for what the workbook reader passes over without a word."""
-    for name in archive.namelist():
+    for number, name in enumerate(archive.namelist(), start=1):
         if not name.endswith(".xml"):
             continue
-        body = io.BytesIO(read_member(archive, name, file))
+        body = io.BytesIO(read_member(archive, name, file, f"XLSXの部品{number}番目"))
         try:
             _, root = next(ElementTree.iterparse(body, ("start",)))  # noqa: S314
             if root.tag.rpartition("}")[2] == "worksheet":

@@ -10,10 +10,11 @@ from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import gates
 from pipelines.intake.staging import Staging, sha256
 from pipelines.ledger import tables
+from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import Ledger
 from pipelines.programme import ROOT, Settings, load_programme
-from pipelines.steps import inbox, register, welfare
+from pipelines.steps import approvals, inbox, register, welfare
 from pipelines.steps.campaign import Campaign
 from tests.unit.intake.refusals import CANARY, refusal
 from tests.unit.ledger.ledger_world import new_sqlite
@@ -120,6 +121,14 @@ def test_f29_an_extract_of_another_day_is_refused(campaign, arrive):
     message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
     assert "register_20200517.csv" in message
     assert "register_20200518.csv" in message
+    assert _refusals(campaign) == [("register", DAY, message)]
+
+
+def test_a_control_sheet_that_cannot_be_read_is_refused_and_recorded(campaign, extract, arrive):
+    extract()
+    arrive("register_20200518.control.csv", _csv("項目,内容"))
+    message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
+    assert _refusals(campaign) == [("register", DAY, message)]
 
 
 @pytest.mark.parametrize("item", ["SHA256", "基準日", "件数"])
@@ -147,7 +156,14 @@ def test_an_extract_with_quarantined_rows_does_not_freeze(campaign, extract):
 
 @pytest.mark.parametrize(
     "sheet",
-    [b"", _csv("項目,内容"), _csv("項目,値", f"件数,3,{CANARY}"), b"\x81", _csv("基準日,20200427")],
+    [
+        b"",
+        _csv("項目,内容"),
+        _csv("項目,値", f"件数,3,{CANARY}"),
+        b"\x81",
+        _csv("基準日,20200427"),
+        _csv("項目,値", f"申告者,{CANARY * 40_000}"),
+    ],
 )
 def test_what_is_no_control_sheet_is_refused(sheet):
     assert "register.control.csv" in refusal(
@@ -190,7 +206,10 @@ def test_f33_an_empty_list_without_its_zero_is_refused_and_counts_as_missing(cam
     assert campaign.guard(DAY).list_days[empty_list] is None
 
 
-@pytest.mark.parametrize("wrong", [{"名簿": "placement_disability"}, {"件数": "1"}, {"申告者": ""}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"名簿": "placement_disability"}, {"件数": "1"}, {"申告者": ""}, {"基準日": "20200417"}],
+)
 def test_f33_a_declaration_for_something_else_is_refused(campaign, arrive, empty_list, wrong):
     arrive("placement_elderly_20200518.zero.csv", _zero(**wrong))
     message = refusal(InputRefused, lambda: welfare.receive_list(campaign, DAY, empty_list))
@@ -234,6 +253,7 @@ def test_half_of_a_set_is_refused_by_name(campaign, arrive):
     arrive("inhouse_claims_20200518.csv", b"x")
     message = refusal(InputMissing, lambda: inbox.read_ward_files(campaign, "inhouse_claims", DAY))
     assert "inhouse_members_20200518.csv" in message
+    assert _refusals(campaign) == [("inhouse_claims", DAY, message)]
 
 
 def test_nothing_of_a_set_is_nothing(campaign):
@@ -373,6 +393,33 @@ def test_a_replaced_list_is_linked_again_and_counts_as_missing_until_then(campai
     assert campaign.guard(NEXT).list_days["visually_impaired"] == DAY
     assert welfare.link_people(campaign, NEXT) == {**second, "repeated": True}
     assert welfare.link_people(campaign, DAY) == {**first, "repeated": True}
+
+
+FACILITY = "氏名,生年月日,性別,住民票住所,施設所在地住所,入所等年月日,退所等年月日"
+NOBODY = "見本不明,19900101,1,東京都新宿区西新宿１丁目,東京都中野区中野１丁目,20200401,"
+
+
+def test_rows_that_nobody_is_of_a_replaced_list_are_decided_with_the_list_that_replaces_it(
+    campaign, extract, arrive
+):
+    extract()
+    register.receive_register(campaign, DAY)
+    register.freeze_snapshot(campaign, DAY)
+    drafts = []
+    for rows in ([NOBODY], []):
+        arrive("facility_children_20200518.csv", _csv(FACILITY, *rows))
+        arrive("facility_children_20200518.zero.csv", _zero(名簿="facility_children"))
+        welfare.receive_list(campaign, DAY, "facility_children")
+        drafts.append(welfare.link_people(campaign, DAY))
+    assert [(draft["unlinked"], draft["needed"]) for draft in drafts] == [(1, 2), (1, 2)]
+    assert campaign.guard(DAY).undecided_rows == 1
+    refusal(ApprovalRefused, lambda: welfare.apply_people(campaign, DAY))
+    for actor in ("見本一", "見本二"):
+        approvals.decide(
+            campaign, drafts[1]["subject"], drafts[1]["hash"], actor, True, "起案者", DAY
+        )
+    welfare.apply_people(campaign, DAY)
+    assert campaign.guard(DAY).undecided_rows == 0
 
 
 def test_rows_of_other_bytes_for_the_same_day_are_other_evidence(campaign, arrive):

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import attachments as kept
 from pipelines.intake.attachments import AttachmentRefused
+from pipelines.intake.layouts import load_layout
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.programme import Intake
-from pipelines.steps import attachments
+from pipelines.steps import attachments, claims, inbox
+from tests.intake_files import write_zip
 from tests.unit.intake.intake_world import new_campaign
 from tests.unit.intake.refusals import CANARY, refusal
 
@@ -111,6 +113,63 @@ def test_an_attachment_in_another_place_is_refused(campaign, name):
 def test_f28_an_attachment_outside_the_archive_is_refused(campaign):
     refusal(InputRefused, lambda: _stage(campaign, {"attachments/../../x": CANARY.encode()}))
     assert not (campaign.home / "x").exists()
+
+
+ZIP_NAME = "mynaportal_20200520.zip"
+
+
+def _archive(*attached):
+    """The day's archive without claims, and attachments as (path, bytes)."""
+    tables = load_layout("shinjuku/mynaportal").tables.values()
+    empty = [
+        (t.file.partition("#")[2], f"{','.join(t.columns)}\r\n".encode()) for t in tables
+    ]  # fmt: skip
+    return write_zip(*empty, *attached)
+
+
+def _unkeepable(fault):
+    """An archive with a good attachment and one that cannot be kept, and what the message calls it."""
+    good = ("attachments/C1/account.jpg", PHOTO)
+    if fault == "damaged":
+        whole = _archive(good, (f"attachments/{CANARY}/{CANARY}_免許証.jpg", b"a licence"))
+        return whole.replace(b"a licence", b"A licence")
+    return _archive(good, (fault, b"x"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["damaged", f"attachments/{CANARY}.txt", f"attachments/C1/./{CANARY}"],
+)
+def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
+    campaign, monkeypatch, fault
+):
+    sent = {ZIP_NAME: _unkeepable(fault)}
+    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
+    message = refusal(InputRefused, lambda: claims.receive(campaign, DAY, "online"))
+    assert message.startswith(f"{ZIP_NAME}: 添付2番目")
+    assert campaign.staging.versions("online_claims", DAY) == []
+    assert not (campaign.home / "attachments").exists()
+    r = tables.refusal
+    with campaign.ledger.read() as connection:
+        noted = connection.execute(sa.select(r.c.subject, r.c.reason)).all()
+    assert [tuple(row) for row in noted] == [("online_claims", message)]
+    sent[ZIP_NAME] = _archive(("attachments/C1/account.jpg", PHOTO))
+    assert claims.receive(campaign, DAY, "online")["received"] is True
+    assert kept.names(campaign.home, "C1") == ["account.jpg"]
+
+
+def test_files_that_no_dataset_expects_are_told_by_their_number_and_kind(campaign, monkeypatch):
+    sent = {
+        ZIP_NAME: _archive(), "mynaportal_20200520_2.zip": b"", "others.csv": b"", f"{CANARY}.csv": b"",
+    }  # fmt: skip
+    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
+    assert claims.receive(campaign, DAY, "online")["received"] is True
+    r = tables.refusal
+    with campaign.ledger.read() as connection:
+        ((subject, reason),) = connection.execute(sa.select(r.c.subject, r.c.reason)).all()
+    assert subject == "link:jlis"
+    assert "3個あります(mynaportal、others.csv)" in reason
+    assert CANARY not in reason
 
 
 def test_without_a_scanner_nothing_is_shown(campaign):

@@ -63,6 +63,10 @@ def _return(c, data, actor=ACTOR):
     return quarantine.take_back(c, data, "mended.xlsx", PASSWORD, actor, TODAY)
 
 
+def _recheck(c):
+    return quarantine.recheck(c, DATASET, DAY, ACTOR, TODAY)
+
+
 def _accepted(c, version=None):
     rows = c.staging.read(DATASET, DAY, version=version)
     return dict(
@@ -425,12 +429,17 @@ def test_a_recheck_under_other_rules_is_a_new_version_that_says_what_differs(
     campaign, staged, monkeypatch
 ):
     staged(*GOOD, "3,見本三")
-    assert quarantine.recheck(campaign, DATASET, DAY)["differences"] == []
+    assert _recheck(campaign)["differences"] == []
     monkeypatch.setattr(receive, "schema_version", lambda _layout: "other")
     monkeypatch.setattr(receive.checks, "rejected_rows", lambda _problems: set())
-    found = quarantine.recheck(campaign, DATASET, DAY)
+    found = _recheck(campaign)
     assert (found["version"], found["accepted"]) == (2, 3)
     assert found["differences"] == ["受入 2行 → 3行", "保留 1行 → 0行"]
+    first, second = _events(campaign, "quarantine.rechecked")
+    assert (first["actor"], first["subject"]) == (ACTOR, f"quarantine:{DATASET}:{DAY}:v001")
+    assert (second["actor"], second["subject"]) == (ACTOR, f"quarantine:{DATASET}:{DAY}:v002")
+    detail = json.loads(second["detail"])
+    assert (detail["from"], detail["differences"]) == (1, found["differences"])
 
 
 def test_no_value_is_in_any_file_name_or_printed_word(campaign, staged, capsys):
