@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import forms
 from schemas.tables import References, Rule
 
 HEAD = "02"
@@ -54,6 +55,15 @@ def in_order(earlier: str, later: str, where: tuple[str, tuple[str, ...]] | None
 
     read = (earlier, later) if where is None else (earlier, later, where[0])
     return Rule("DATE_ORDER", later, read, test)
+
+
+def _side_of_base_date_sure(rows: pd.DataFrame, references: References) -> pd.Series:
+    """The date is readable, and no unknown part of it hides the base date; kept where the form is no date's."""
+    dates, base = references.read_dates(rows["changed_on"]), references.base_date
+    month_hides = (dates.str[:4] == base[:4]) & (dates.str[4:6] == "00")
+    day_hides = (dates.str[:6] == base[:6]) & (dates.str[6:] == "00")
+    _, is_date = forms.DATE
+    return ~is_date(rows["changed_on"]) | ~((dates == "") | month_hides | day_hides)
 
 
 def _born_by_base_date(rows: pd.DataFrame, references: References) -> pd.Series:
@@ -139,6 +149,9 @@ def _names_another(rows: pd.DataFrame, references: References) -> pd.Series:
     return (is_new == unnamed) | ~rows["claim_kind"].isin(["new", "correction", "withdrawal"])
 
 
+SIDE_OF_BASE_DATE = Rule(
+    "CHANGE_DATE_UNSURE", "changed_on", ("changed_on",), _side_of_base_date_sure
+)
 BORN_BY_BASE_DATE = Rule("BIRTH_AFTER_BASE_DATE", "birth_date", ("birth_date",), _born_by_base_date)
 POSTAL_CODE = (
     Rule("POSTAL_CODE_UNKNOWN", "postal_code", ("postal_code",), _postal_code_known),

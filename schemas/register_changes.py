@@ -34,6 +34,7 @@ ROWS = table(
         "head_name_kanji": fields.HEAD_NAME_KANJI,
     },
     *across.dates_readable("changed_on", "notified_on", "birth_date"),
+    across.SIDE_OF_BASE_DATE,
     *across.not_after_receipt("notified_on", "birth_date"),
     across.in_order("changed_on", "notified_on", where=("change_reason", _TOLD_AFTERWARDS)),
     across.in_order("birth_date", "changed_on"),

@@ -31,6 +31,11 @@ _RULES = (
         "CODE_UNKNOWN", "reject", "コード表にない値です。レイアウトのコード表を確認してください。"
     ),
     Rule("DATE_FORM", "reject", "日付として読めません。YYYYMMDDまたは和暦で直してください。"),
+    Rule(
+        "CHANGE_DATE_UNSURE",
+        "reject",
+        "異動年月日が暦にないか不詳の部分があり、基準日の前か後か決まりません。正しい日付を確認して直してください。",
+    ),
     Rule("CLAIM_UNKNOWN", "reject", "この受付番号の申請がありません。申請の行を確認してください。"),
     Rule(
         "MY_NUMBER",

@@ -4,10 +4,12 @@ The rules are those of `docs/rules.md`, "Who may be paid here". Pure: rows with 
 """
 
 import hashlib
+from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.intake.keys.places import lies_in
 from pipelines.matching.persons import Addition, Person, Protection
 from pipelines.programme import ListKind
 
@@ -49,10 +51,10 @@ class ListRow:
 
 @dataclass(frozen=True)
 class Placement:
-    """What a row says of somebody's whereabouts. here: this municipality."""
+    """What a row says of somebody's whereabouts. here: this municipality; None: the row's place cannot be read."""
 
-    registered_here: bool
-    lives_here: bool
+    registered_here: bool | None
+    lives_here: bool | None
     mailing_address: str
     paid_elsewhere: bool = False
 
@@ -64,28 +66,32 @@ def place(kind: ListKind, values: dict[str, Any], prefix: str, base_date: str) -
     """
     if kind == "facility":
         discharged = values["discharged_key"]
-        if discharged and discharged <= base_date:
+        if discharged and _latest_day(discharged) <= base_date:
             return None
         address = values["facility_address"]
         return Placement(
-            values["registered_address"].startswith(prefix), address.startswith(prefix), address
+            lies_in(values["registered_address"], prefix), lies_in(address, prefix), address
         )
     if kind == "placement":
-        registered, facility = values["registered_municipality"], values["facility_municipality"]
+        registered = lies_in(values["registered_municipality"], prefix)
+        facility = lies_in(values["facility_municipality"], prefix)
         # whoever is registered here is paid here, wherever the facility is
-        return Placement(
-            registered.startswith(prefix),
-            registered.startswith(prefix) or facility.startswith(prefix),
-            "",
-        )
+        return Placement(registered, facility if registered is False else True, "")
     if kind == "evacuation":
         return Placement(
-            values["registered_address"].startswith(prefix), True, values["current_address"]
+            lies_in(values["registered_address"], prefix), True, values["current_address"]
         )
     paid = values["paid_elsewhere"] == "yes"
     if kind == "facility_outside":
         return Placement(True, False, "", paid)
     return Placement(False, True, "", paid)
+
+
+def _latest_day(key: str) -> str:
+    """The last day that a date key may mean; 00 is an unknown month or day."""
+    month = "12" if key[4:6] == "00" else key[4:6]
+    day = f"{monthrange(int(key[:4]), int(month))[1]:02d}" if key[6:] == "00" else key[6:]
+    return key[:4] + month + day
 
 
 def interpret(
@@ -97,15 +103,22 @@ def interpret(
     programme: str,
     effects: Effects,
 ) -> None:
-    """Add to `effects` what the rows of one list do."""
+    """Add to `effects` what the rows of one list do.
+
+    Whoever a row may mean is protected, whatever its places say; a row that means nobody is left out only where both
+    its places are plainly elsewhere.
+    """
     for row in rows:
         placement = place(kind, row.values, prefix, base_date)
-        if placement is None or not (placement.registered_here or placement.lives_here):
+        if placement is None:
             continue
         person = row.person_id
-        if person is None and row.outcome == "absent" and not placement.registered_here:
+        nobody = person is None and not row.candidates
+        if nobody and placement.registered_here is False and placement.lives_here is False:
+            continue
+        if nobody and placement.registered_here is False and placement.lives_here:
             person = _add(row, programme, effects)
-        if person is None and row.outcome == "absent":
+        if person is None and nobody:
             effects.unlinked.append(row.evidence)
             continue
         certainty = "linked" if person else "candidate"
@@ -120,7 +133,8 @@ def interpret(
                     placement.mailing_address if person else "",
                 )
             )
-        if person and (placement.paid_elsewhere or not placement.lives_here):
+        lives_elsewhere = placement.registered_here is not False and placement.lives_here is False
+        if person and (placement.paid_elsewhere or lives_elsewhere):
             effects.elsewhere[person] = (
                 effects.elsewhere.get(person, False) or placement.paid_elsewhere
             )

@@ -109,7 +109,7 @@ def _count(text: str, found: re.Match[str]) -> str:
 @lru_cache(maxsize=1 << 16)
 def _read_head(head: str, code: str | None) -> _Head:
     """Read the text before the first digit."""
-    prefecture, city, rest = _split_municipality(re.sub(r"\s+", "", head))
+    prefecture, city, rest = split_municipality(re.sub(r"\s+", "", head))
     prefix, town = "", None
     if _may_be_inside(prefecture, city, code):
         town, rest = _split_town(rest, _towns(code) if code else {})
@@ -124,7 +124,7 @@ def _read_head(head: str, code: str | None) -> _Head:
     return place, spelt, levels - len(numbers) if goes_on else 0
 
 
-def _split_municipality(text: str) -> tuple[str, str, str]:
+def split_municipality(text: str) -> tuple[str, str, str]:
     """Prefecture (or the one that the city tells), city, and the rest; any may be empty."""
     prefecture = next((name for name in prefectures() if text.startswith(name)), "")
     text = text[len(prefecture) :]

@@ -295,6 +295,9 @@ def test_an_account_that_matching_will_hold_is_accepted_here():
     assert rejected_rows(broken) == set()
 
 
+UNSURE = ("changed_on", "CHANGE_DATE_UNSURE")
+
+
 @pytest.mark.parametrize(
     ("reason", "changed", "told", "expected"),
     [
@@ -302,6 +305,12 @@ def test_an_account_that_matching_will_hold_is_accepted_here():
         ("moved_in", "20200510", "20200510", set()),
         ("moved_out", "20200530", "20200509", set()),
         ("birth", "20200510", "20200519", {("notified_on", "DATE_FUTURE")}),
+        ("death", "20200431", "20200511", {("changed_on", "DATE_ODD"), UNSURE}),
+        ("death", "20200400", "20200511", {UNSURE}),
+        ("birth", "20200000", "20200511", {UNSURE}),
+        ("moved_out", "20200300", "20200511", set()),
+        ("death", "20200500", "20200511", set()),
+        ("moved_in", "20190000", "20200511", set()),
         ("gone", "20200510", "20200511", {("change_reason", "CODE_UNKNOWN")}),
     ],
 )

@@ -176,9 +176,53 @@ def test_an_undecided_row_protects_every_candidate_and_nothing_else(kind, values
 def test_a_row_about_nobody_of_ours_does_nothing():
     rows = [_row(_facility(f"{ELSEWHERE}１番", "千葉県千葉市１番"), "absent", None)]
     assert _told(_interpret("facility", *rows)) == (set(), {}, 0, [])
-    assert _told(
-        _interpret("placement", _row(_placement(ELSEWHERE, "千葉県千葉市"), "linked", "R1"))
-    ) == (set(), {}, 0, [])
+    rows = [_row(_placement(ELSEWHERE, "柏市"), "absent", None)]
+    assert _told(_interpret("placement", *rows)) == (set(), {}, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("facility", _facility("新宿区大久保1-1-1", "新宿区戸山1-1-1")),
+        ("facility", _facility(HERE_HOME, "新宿区戸山1-1-1")),
+        ("facility", _facility(" 東京都　新宿区若松町12", "\u3000東京都新宿区戸山1-1-1")),
+        ("facility", _facility("", "")),
+        ("facility", _facility(f"{ELSEWHERE}１番", "千葉県千葉市１番")),
+        ("placement", _placement("新宿区", ELSEWHERE)),
+        ("placement", _placement("", ELSEWHERE)),
+        ("placement", _placement(ELSEWHERE, "千葉県千葉市")),
+        ("evacuation", _evacuation("新宿区大久保1-1-1")),
+    ],
+)
+def test_whoever_is_found_is_protected_however_the_places_are_written(kind, values):
+    assert _told(_interpret(kind, _row(values))) == (CARE, {}, 0, [])
+    care = _told(_interpret(kind, _row(values, "review", None, ("R1",))))[0]
+    assert care == {("R1", "candidate")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("facility", _facility("新宿区大久保1-1-1", "千葉県千葉市１番")),
+        ("facility", _facility("", HERE_FACILITY)),
+        ("facility", _facility(f"{ELSEWHERE}１番", "不明")),
+        ("placement", _placement("新宿区", ELSEWHERE)),
+        ("placement", _placement(ELSEWHERE, " ")),
+        ("placement", _placement("東京都", ELSEWHERE)),
+    ],
+)
+def test_nobody_found_and_a_place_here_or_unreadable_stops_until_decided(kind, values):
+    effects = _interpret(kind, _row(values, "absent", None))
+    assert _told(effects) == (set(), {}, 0, ["list/2020-05-18:2"])
+
+
+@pytest.mark.parametrize(
+    ("discharged", "left"),
+    [("20200400", False), ("20200000", False), ("20200300", True), ("20190000", True)],
+)
+def test_a_discharge_on_an_unknown_day_is_the_latest_it_may_be(discharged, left):
+    values = _facility(HERE_HOME, HERE_FACILITY, discharged)
+    assert (place("facility", values, HERE, BASE) is None) is left
 
 
 def test_paid_elsewhere_once_is_paid_elsewhere_whatever_a_later_row_says():
