@@ -110,6 +110,18 @@ def insert_new(
     connection.execute(dialect_insert(table).on_conflict_do_nothing(), rows)
 
 
+def add_refusal(
+    connection: sa.Connection, programme: str, subject: str, reason: str, day: date
+) -> None:
+    """Enter a refusal in the caller's transaction; what was refused of the subject on that day before stays told."""
+    r = tables.refusal
+    key = {"programme": programme, "day": day, "subject": subject}
+    insert_new(connection, r, [{**key, "reason": reason}])
+    told = connection.execute(sa.select(r.c.reason).filter_by(**key)).scalar_one()
+    if reason not in told:
+        connection.execute(sa.update(r).filter_by(**key).values(reason=f"{told} {reason}"))
+
+
 _MOVE = ("person_id", "to_state", "claim_id", "codes", "reference")
 
 

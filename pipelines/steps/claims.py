@@ -18,7 +18,7 @@ from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch, move, record
+from pipelines.ledger.store import Move, add_refusal, fetch, move, record
 from pipelines.matching import claims as matching
 from pipelines.matching import relations
 from pipelines.steps import inbox, register, undecided
@@ -26,7 +26,8 @@ from pipelines.steps.campaign import USED, Campaign
 
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
-CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
+CHANNELS = undecided.CHANNELS
+_ROWS_SHOWN = 20
 
 
 def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
     """Match the day's claims and enter every decision in the ledger, all or nothing.
 
     Claims of an earlier day that were mended or came again after it was decided are decided with today's; a claim
-    number that is decided stays as it is decided.
+    number that is decided stays as it is decided, and another claim with it is left out, counted and told.
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
@@ -121,25 +122,23 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
         if not wanted:
             return {"claims": 0, "decided": {}, "findings": {}, **used}
         c.guard(day).assert_lists_current(c.programme, day)
-        relations = _relations(c, connection, wanted, day)
+        taken = undecided.open_claims(c, connection, wanted)
+        relations = _relations(c, connection, taken, day)
         matched = matching.match_claims(c.programme, relations, c.home / "spill")
         matching.assert_plausible(c.programme, matched, day)
-        return {**_enter(c, connection, matched, day), **used}
+        left_out = _tell_left_out(c, connection, taken, day)
+        return {**_enter(c, connection, matched, day), **left_out, **used}
 
     return c.ledger.once(undecided.STEP, day, work)
 
 
 def _relations(
-    c: Campaign, connection: sa.Connection, wanted: list[inbox.Delivery], day: date
+    c: Campaign, connection: sa.Connection, taken: list[undecided.Open], day: date
 ) -> dict[str, pa.Table]:
     """The claims to decide with everything they are matched against."""
     channels = {dataset: channel for channel, dataset in CHANNELS.items()}
-    taken = [undecided.claims_of(c, connection, delivery) for delivery in wanted]
-    claims = [
-        matching.claim_relation(channels[d.dataset], found)
-        for d, (found, _) in zip(wanted, taken, strict=True)
-    ]
-    members = [matching.member_relation(found) for _, found in taken]
+    claims = [matching.claim_relation(channels[t.delivery.dataset], t.claims) for t in taken]
+    members = [matching.member_relation(t.members) for t in taken]
     late = register.late_arrivals(c, day)
     newcomers = relations.NEWCOMER.empty_table()
     if late is not None:
@@ -151,6 +150,49 @@ def _relations(
         "person": matching.person_relation(c.people_with_states(), protected, died),
         "newcomer": newcomers, "earlier_claim": _earlier_claims(connection, c.programme.id),
     }  # fmt: skip
+
+
+def _tell_left_out(
+    c: Campaign, connection: sa.Connection, taken: list[undecided.Open], day: date
+) -> dict[str, int]:
+    """Enter what is not decided, for the steward's page of its delivery and the audit chain; returns the counts."""
+    for found in taken:
+        if not (found.repeated or found.fallen):
+            continue
+        delivery = found.delivery
+        detail = {
+            "version": delivery.version, "repeated": len(found.repeated), "fallen": len(found.fallen)
+        }  # fmt: skip
+        subject = f"{delivery.dataset}:{delivery.day}"
+        record(connection, c.programme.id, "claims.left_out", "system", subject, detail, day)
+        add_refusal(
+            connection, c.programme.id, delivery.dataset, _why_left_out(found), delivery.day
+        )
+    return {
+        "left_out": sum(len(found.repeated) for found in taken),
+        "lines_left_out": sum(len(found.fallen) for found in taken),
+    }
+
+
+def _why_left_out(found: undecided.Open) -> str:
+    reasons = []
+    if found.repeated:
+        reasons.append(
+            f"先に届いた申請と同じ受付番号の申請が{len(found.repeated)}件あり、決定していません"
+            f"({_rows(found.repeated)})。提供元に確認し、番号を改めた申請を受け取ってください。"
+        )
+    if found.fallen:
+        reasons.append(
+            f"決定後に受け入れた明細のうち{len(found.fallen)}行は、申請が取下げ・訂正されているため決定していません"
+            f"({_rows(found.fallen)})。給付が必要な人は、新しい申請を受け取ってください。"
+        )
+    delivery = found.delivery
+    return f"{delivery.dataset} {delivery.day} 第{delivery.version}版: {''.join(reasons)}"
+
+
+def _rows(rows: tuple[int, ...]) -> str:
+    shown = "、".join(str(row) for row in rows[:_ROWS_SHOWN])
+    return f"原本の{shown}行目" + ("ほか" if len(rows) > _ROWS_SHOWN else "")
 
 
 def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:

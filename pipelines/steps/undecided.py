@@ -1,15 +1,19 @@
-"""Which claims of a delivery are still to be decided: all of a new one, what is new in one that was mended.
+"""Which claims of a day's deliveries are still to be decided: all of a new one, what is new in one that was mended.
 
-A claim number that is decided stays as it is decided. A line that was mended after its claim had been decided is
+A claim number that is decided stays as it is decided. A line that was accepted after its claim had been decided is
 decided as a supplement: the same applicant and account under the claim's number with the version behind it, naming that
-line alone, so that the person on it is neither lost nor the decided ones are touched.
+line alone, so that the person on it is neither lost nor the decided ones are touched. A claim that was corrected or
+withdrawn has no supplement. Of claims with one number the one that came first counts; the others are left out.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.errors import KyufuError
 from pipelines.intake import mending
 from pipelines.intake.mending import Mending
 from pipelines.ledger import tables
@@ -17,49 +21,83 @@ from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
 
 STEP = "claims.decide"
+CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
+_NAMING = ("correction", "withdrawal")
 
 
-def claims_of(
-    c: Campaign, connection: sa.Connection, delivery: inbox.Delivery
-) -> tuple[pa.Table, pa.Table]:
-    """(claims, members) of a delivery that are to be decided, with its supplements.
+@dataclass(frozen=True)
+class Open:
+    """What of a delivery is to be decided, and the source rows of what is not.
 
-    Raises:
-        KyufuError: a delivery that nobody has used yet holds a claim number that is decided already.
+    repeated: rows of claims whose number another delivery's claim had first. fallen: rows of lines that were accepted
+    after their claim was decided, and whose claim was corrected or withdrawn.
     """
-    claims = _read(c, delivery, "claims")
-    members = _read(c, delivery, "members")
-    decided = _decided(connection, c.programme.id, claims)
-    known = pc.is_in(claims.column("claim_no"), value_set=pa.array(sorted(decided), pa.string()))
-    earlier = _last_used(c, connection, delivery)
-    if earlier is None and decided:
-        raise KyufuError(
-            f"{delivery.dataset} {delivery.day}: 決定済みの受付番号と同じ番号の申請が{len(decided)}件あります。"
-            "提供元に確認し、番号を直したものを受け取ってください。"
+
+    delivery: inbox.Delivery
+    claims: pa.Table
+    members: pa.Table
+    repeated: tuple[int, ...] = ()
+    fallen: tuple[int, ...] = ()
+
+
+def open_claims(
+    c: Campaign, connection: sa.Connection, deliveries: Sequence[inbox.Delivery]
+) -> list[Open]:
+    """What is to be decided of each delivery of a day, in their order, with the supplements."""
+    staged = [(d, _read(c, d, "claims"), _read(c, d, "members")) for d in deliveries]
+    numbers = {n for _, claims, _ in staged for n in claims.column("claim_no").to_pylist()}
+    decided = _decided(connection, c.programme.id, numbers)
+    named = _named(connection, c.programme.id).union(*(_names(claims) for _, claims, _ in staged))
+    taken = set(decided)
+    found = []
+    for delivery, claims, members in staged:
+        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
+        new, others = claims.filter(pc.invert(known)), claims.filter(known)
+        own = _own(c, connection, delivery, decided)
+        is_own = pc.is_in(others.column("claim_no"), value_set=_texts(own))
+        lines = members.filter(pc.is_in(members.column("claim_no"), value_set=_numbers(new)))
+        standing = {n for n in own if decided[n].stands} - named
+        more, more_lines, fallen = _supplements(
+            c, connection, delivery, others.filter(is_own), members, standing
         )
-    new = claims.filter(pc.invert(known))
-    lines = members.filter(pc.is_in(members.column("claim_no"), value_set=_numbers(new)))
-    if earlier is None:
-        return new, lines
-    more, more_lines = _supplements(c, delivery, earlier, claims.filter(known), members, decided)
-    return pa.concat_tables([new, more]), pa.concat_tables([lines, more_lines])
+        repeated = others.filter(pc.invert(is_own)).column("row").to_pylist()
+        found.append(
+            Open(
+                delivery, pa.concat_tables([new, more]), pa.concat_tables([lines, more_lines]),
+                tuple(repeated), fallen,
+            )
+        )  # fmt: skip
+        taken.update(new.column("claim_no").to_pylist())
+    return found
 
 
 def _supplements(
-    c: Campaign, delivery: inbox.Delivery, earlier: inbox.Delivery, claims: pa.Table, members: pa.Table,
-    decided: dict[str, str],
-) -> tuple[pa.Table, pa.Table]:  # fmt: skip
-    """(claims, members) of the lines that were mended since `earlier` on claims that are decided and still stand."""
-    laid = Mending.from_table(_read(c, delivery, mending.TABLE))
-    mended = pa.array(sorted(laid.rows_of("members")), pa.int64())
-    before = _lines(_read(c, earlier, "members")).combine_chunks()
-    standing = [n for n, outcome in decided.items() if outcome not in ("superseded", "withdrawn")]
-    is_new = pc.and_(
-        pc.is_in(members.column("row"), value_set=mended),
-        pc.invert(pc.is_in(_lines(members), value_set=before)),
+    c: Campaign, connection: sa.Connection, delivery: inbox.Delivery, claims: pa.Table, members: pa.Table,
+    standing: set[str],
+) -> tuple[pa.Table, pa.Table, tuple[int, ...]]:  # fmt: skip
+    """(claims, members, rows of lines that fell with their claim) of lines that no used version had accepted.
+
+    claims: those that an earlier version brought and that are decided. Of other source bytes only mended lines count,
+    because a file that came again changes no decided claim.
+    """
+    used = _used(c, connection, delivery)
+    if not used:
+        return claims.slice(0, 0), members.slice(0, 0), ()
+    before = pa.chunked_array(
+        [chunk for d in used for chunk in _lines(_read(c, d, "members")).chunks], pa.string()
     )
-    stands = pc.is_in(members.column("claim_no"), value_set=pa.array(sorted(standing), pa.string()))
-    lines = members.filter(pc.and_(is_new, stands))
+    is_new = pc.and_(
+        pc.is_in(members.column("claim_no"), value_set=_numbers(claims)),
+        pc.invert(pc.is_in(_lines(members), value_set=before.combine_chunks())),
+    )
+    if c.staging.first_of(delivery.dataset, delivery.day, delivery.version) > used[-1].version:
+        laid = Mending.from_table(_read(c, delivery, mending.TABLE))
+        mended = pa.array(sorted(laid.rows_of("members")), pa.int64())
+        is_new = pc.and_(is_new, pc.is_in(members.column("row"), value_set=mended))
+    all_lines = members.filter(is_new)
+    stands = pc.is_in(all_lines.column("claim_no"), value_set=_texts(standing))
+    lines = all_lines.filter(stands)
+    fallen = tuple(all_lines.filter(pc.invert(stands)).column("row").to_pylist())
     of_lines = claims.filter(pc.is_in(claims.column("claim_no"), value_set=_numbers(lines)))
     suffix = f"+v{delivery.version:03d}"
     count = of_lines.num_rows
@@ -68,33 +106,80 @@ def _supplements(
         "supersedes_no",
         pa.array([""] * count, pa.string()),
     )
-    return supplements, _renumbered(lines, suffix)
+    return supplements, _renumbered(lines, suffix), fallen
 
 
 def _read(c: Campaign, delivery: inbox.Delivery, table: str) -> pa.Table:
     return c.staging.read(delivery.dataset, delivery.day, table, delivery.version)
 
 
-def _decided(connection: sa.Connection, programme: str, claims: pa.Table) -> dict[str, str]:
-    """Claim number -> outcome, of those claims that the ledger knows."""
+@dataclass(frozen=True)
+class _Decided:
+    channel: str
+    on: date
+    stands: bool
+
+
+def _decided(connection: sa.Connection, programme: str, numbers: set[str]) -> dict[str, _Decided]:
+    """Claim number -> what the ledger knows of it, of those numbers that it knows."""
     t = tables.claim
-    query = sa.select(t.c.claim_id, t.c.outcome).where(t.c.programme == programme)
-    outcomes = {row.claim_id: row.outcome for row in connection.execute(query)}
-    return {n: outcomes[n] for n in claims.column("claim_no").to_pylist() if n in outcomes}
+    query = sa.select(t.c.claim_id, t.c.channel, t.c.day, t.c.outcome).filter_by(
+        programme=programme
+    )
+    return {
+        number: _Decided(channel, day, outcome not in ("superseded", "withdrawn"))
+        for number, channel, day, outcome in connection.execute(query)
+        if number in numbers
+    }
 
 
-def _last_used(
-    c: Campaign, connection: sa.Connection, delivery: inbox.Delivery
-) -> inbox.Delivery | None:
-    """The newest earlier version of the same day that a run has decided, or None."""
+def _named(connection: sa.Connection, programme: str) -> set[str]:
+    """Claim numbers that a correction or withdrawal in the ledger names."""
+    t = tables.claim
+    query = sa.select(t.c.supersedes_id).where(
+        t.c.programme == programme, t.c.kind.in_(_NAMING), t.c.supersedes_id.is_not(None)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _names(claims: pa.Table) -> set[str]:
+    """Claim numbers that the corrections and withdrawals among some claims name."""
+    naming = pc.is_in(claims.column("claim_kind"), value_set=pa.array(_NAMING))
+    return set(claims.filter(naming).column("supersedes_no").to_pylist())
+
+
+def _own(
+    c: Campaign,
+    connection: sa.Connection,
+    delivery: inbox.Delivery,
+    decided: dict[str, _Decided],
+) -> set[str]:
+    """The decided numbers that an earlier version of this delivery brought, and no other delivery brought first."""
+    own: set[str] = set()
+    for on, used in inbox.used_in(connection, c.programme.id, STEP).items():
+        same = sorted(d for d in used if d.dataset == delivery.dataset and d.day <= delivery.day)
+        if not same or same[-1].day != delivery.day:
+            continue
+        *first, ours = (set(_read(c, d, "claims").column("claim_no").to_pylist()) for d in same)
+        for number in ours.intersection(decided).difference(*first):
+            if decided[number].on == on and CHANNELS[decided[number].channel] == delivery.dataset:
+                own.add(number)
+    return own
+
+
+def _used(c: Campaign, connection: sa.Connection, delivery: inbox.Delivery) -> list[inbox.Delivery]:
+    """The earlier versions of the same day that runs have decided, in order."""
     used = inbox.used_in(connection, c.programme.id, STEP)
-    earlier = {
+    return sorted(
         d
         for found in used.values()
         for d in found
         if (d.dataset, d.day) == (delivery.dataset, delivery.day) and d.version < delivery.version
-    }
-    return max(earlier, default=None)
+    )
+
+
+def _texts(texts: set[str]) -> pa.Array:
+    return pa.array(sorted(texts), pa.string())
 
 
 def _lines(members: pa.Table) -> pa.ChunkedArray:

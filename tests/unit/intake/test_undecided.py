@@ -1,14 +1,17 @@
 """Which claims of a delivery are still to be decided, whatever was mended or came again meanwhile."""
 
 from datetime import date
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from pipelines.errors import KyufuError
 from pipelines.intake.mending import Mending
-from pipelines.ledger import tables
+from pipelines.ledger import people, tables
+from pipelines.matching.persons import Person
 from pipelines.steps import claims, inbox, quarantine, undecided
+from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
 from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
 
 DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
@@ -63,6 +66,47 @@ def restage(campaign):
     return put
 
 
+@pytest.fixture
+def decide(campaign, monkeypatch):
+    """The day's real step, for three people each a household's head; the lists are other tests' matter."""
+    people_ = [("R1", "1"), ("R2", "2"), ("R3", "3")]
+    rows = pa.Table.from_pylist(
+        [
+            {
+                "person_id": person, "resident_id": n.zfill(10), "household_id": n.zfill(10),
+                "name_kanji": "見本" + "一二三"[int(n) - 1], "name_kana": "ミホン", "relationship": "02",
+                "birth_date": "19800401", "address": "", "postal_code": "",
+            }
+            for person, n in people_
+        ],
+        pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]),
+    )  # fmt: skip
+    campaign.__dict__["snapshot_people"] = add_keys(rows, "13104")
+    persons = [Person(person, n.zfill(10), n.zfill(10)) for person, n in people_]
+    with campaign.ledger.write() as connection:
+        people.open_entitlements(
+            connection, campaign.programme.id, persons, "snapshot", 100_000, DAY
+        )
+    listed = SimpleNamespace(assert_lists_current=lambda programme, day: None)
+    monkeypatch.setattr(Campaign, "guard", lambda self, day: listed)
+    return lambda day: claims.match_and_decide(campaign, day)
+
+
+def _states(c):
+    with c.ledger.read() as connection:
+        rows = people.read_states(connection, c.programme.id).to_pylist()
+    return {row["person_id"]: row["state"] for row in rows}
+
+
+def _refusals(c, day):
+    r = tables.refusal
+    with c.ledger.read() as connection:
+        return [
+            tuple(row)
+            for row in connection.execute(sa.select(r.c.subject, r.c.reason).filter_by(day=day))
+        ]
+
+
 def _decide(c, version, **outcomes):
     """As if the day's claims had been decided in that version."""
     values = {
@@ -81,16 +125,17 @@ def _open(c, day=NEXT):
     """(claim numbers, (claim number, line) pairs) that the day's run would decide."""
     numbers, lines = [], []
     with c.ledger.read() as connection:
-        for delivery in inbox.deliveries(c, undecided.STEP, [DATASET], day):
-            found, members = undecided.claims_of(c, connection, delivery)
-            numbers += found.column("claim_no").to_pylist()
-            pairs = members.select(["claim_no", "line"]).to_pylist()
+        wanted = inbox.deliveries(c, undecided.STEP, [DATASET], day)
+        for found in undecided.open_claims(c, connection, wanted):
+            numbers += found.claims.column("claim_no").to_pylist()
+            pairs = found.members.select(["claim_no", "line"]).to_pylist()
             lines += [(row["claim_no"], row["line"]) for row in pairs]
     return sorted(numbers), sorted(lines)
 
 
 GOOD = CLAIM.format("K1", "新規", "0000000001")
 BAD = CLAIM.format("K2", "新規", "2")
+MORE = CLAIM.format("K3", "新規", "0000000003").replace("1234567", "1234568")
 MENDED = tuple(CLAIM.format("K2", "新規", "0000000002").split(","))
 TWO_LINES = ["K1,1,見本,19800401,", "K1,2,,19800401,"]
 
@@ -119,14 +164,6 @@ def test_a_mended_line_of_a_decided_claim_is_a_supplement(campaign, receive, res
     _decide(campaign, 1, K1=outcome)
     restage({("members", 3): ("K1", "2", "見本二", "19800401", "")})
     assert _open(campaign) == (["K1+v002"], [("K1+v002", "2")])
-
-
-@pytest.mark.parametrize("outcome", ["superseded", "withdrawn"])
-def test_a_claim_that_no_longer_stands_has_no_supplement(campaign, receive, restage, outcome):
-    receive([GOOD], TWO_LINES)
-    _decide(campaign, 1, K1=outcome)
-    restage({("members", 3): ("K1", "2", "見本二", "19800401", "")})
-    assert _open(campaign) == ([], [])
 
 
 def test_a_supplement_is_made_once(campaign, receive, restage):
@@ -158,12 +195,52 @@ def test_the_same_file_again_is_no_new_version(campaign, receive):
     assert receive([GOOD], ["K1,1,見本,19800401,"]) == first
 
 
-def test_a_new_delivery_with_a_decided_number_stops(campaign, receive):
-    receive([GOOD], ["K1,1,見本,19800401,"])
+def test_a_repeated_number_is_left_out_and_told_and_the_rest_is_decided(campaign, receive, decide):
+    receive([GOOD], ["K1,1,見本一,19800401,"])
+    decide(DAY)
+    receive([GOOD, MORE], ["K1,2,見本二,19800401,", "K3,1,見本三,19800401,"], NEXT)
+    result = decide(NEXT)
+    assert (result["claims"], result["left_out"]) == (1, 1)
+    assert _states(campaign) == {"R1": "approved", "R2": "unclaimed", "R3": "approved"}
+    ((subject, reason),) = _refusals(campaign, NEXT)
+    assert subject == DATASET
+    assert "1件" in reason
+    assert "原本の2行目" in reason
+    assert decide(date(2020, 5, 20))["claims"] == 0
+
+
+def test_one_number_in_two_deliveries_of_a_day_is_decided_once(campaign, receive):
+    receive([GOOD], ["K1,1,見本一,19800401,"])
+    receive([GOOD, MORE], ["K3,1,見本三,19800401,"], NEXT)
+    wanted = inbox.deliveries(campaign, undecided.STEP, [DATASET], NEXT)
+    with campaign.ledger.read() as connection:
+        first, second = undecided.open_claims(campaign, connection, wanted)
+    assert first.claims.column("claim_no").to_pylist() == ["K1"]
+    assert second.claims.column("claim_no").to_pylist() == ["K3"]
+    assert second.repeated == (2,)
+
+
+@pytest.mark.parametrize("kind", ["取下", "訂正"])
+def test_a_withdrawn_or_corrected_claim_has_no_supplement(campaign, receive, restage, decide, kind):
+    receive([GOOD], ["K1,1,見本一,19800401,", "K1,2,,19800401,"])
+    decide(DAY)
+    assert _states(campaign)["R1"] == "approved"
+    naming = CLAIM.format("K9", kind, "0000000001").replace(f"{kind},,", f"{kind},K1,")
+    receive([naming], [], NEXT)
+    restage({("members", 3): ("K1", "2", "見本二", "19800401", "")})
+    result = decide(NEXT)
+    assert result["lines_left_out"] == 1
+    assert _states(campaign)["R2"] == "unclaimed"
+    ((_, reason),) = _refusals(campaign, DAY)
+    assert "原本の3行目" in reason
+
+
+def test_a_line_that_is_good_because_another_was_mended_is_decided_too(campaign, receive, restage):
+    clash = ["K1,1,見本一,19800401,", "K1,2,見本二,19800401,", "K1,2,見本三,19800401,"]
+    receive([GOOD], clash)
     _decide(campaign, 1, K1="paid")
-    receive([GOOD.replace("1234567", "7654321")], ["K1,1,見本,19800401,"], NEXT)
-    with pytest.raises(KyufuError, match="決定済みの受付番号"):
-        _open(campaign)
+    restage({("members", 4): ("K1", "3", "見本三", "19800401", "")})
+    assert _open(campaign) == (["K1+v002"], [("K1+v002", "2"), ("K1+v002", "3")])
 
 
 def test_what_waits_for_a_run_is_told(campaign, receive, restage):
