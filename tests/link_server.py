@@ -131,6 +131,14 @@ class ForgetsToAnswer(RelaySftp):
         raise asyncssh.SFTPFailure("Failure")
 
 
+class WritesTheSame(RelaySftp):
+    """Another sender takes the temporary away and writes its own in the moment of the rename."""
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        Path(os.fsdecode(self.map_path(oldpath))).write_bytes(b"half")
+        raise asyncssh.SFTPNoSuchFile("No such file")
+
+
 @contextmanager
 def openssh(program: str, folder: Path, world: World) -> Iterator[Endpoint]:
     """Run a real OpenSSH server whose sessions start in ``folder/home``; give the endpoint."""

@@ -178,9 +178,19 @@ def _judge_failed_rename(sftp: SFTPClient, path: str, content: bytes, error: Exc
     if now.final is not None:
         place(sftp, now, content)
     elif now.temporary:
-        raise error
+        raise _disturbed(path, error) from error
     else:
         raise _unknown(path) from error
+
+
+def _disturbed(path: str, error: Exception) -> RemoteFailure:
+    """Say why a temporary was not renamed; one that was away then is another sender's by now."""
+    if isinstance(error, RemoteFailure):
+        return error
+    return RemoteFailure(
+        f"{path}: another sender is writing the same file; nothing counts as delivered by this "
+        "one. Wait until the other has ended, then retry."
+    )
 
 
 def _unknown(path: str) -> DeliveryUnknown:

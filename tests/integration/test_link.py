@@ -242,3 +242,11 @@ def test_f10_two_workers_at_once_leave_one_whole_file(relay: Endpoint, tmp_path:
     assert all(isinstance(error, LinkError) for error in failures)
     send(relay, what, started_before=True)
     assert files(tmp_path / "bank" / "inbox") == whole(what)
+
+
+def test_f10_another_sender_in_the_moment_of_the_rename_is_told(tmp_path: Path) -> None:
+    with (
+        serve(tmp_path, world(), link_server.WritesTheSame) as ward,
+        pytest.raises(RemoteFailure, match="another sender"),
+    ):
+        send(ward, parcel())
