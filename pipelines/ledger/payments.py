@@ -15,7 +15,7 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import load
 from pipelines.ledger.states import Batch, Entitlement
-from pipelines.ledger.store import move_found, record, staged
+from pipelines.ledger.store import fetch_plain, move_found, record, staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def payable(
     start = connection.execute(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
-    rows = sorted(map(tuple, connection.execute(query)))
+    rows = sorted(fetch_plain(connection, query))
     groups = groupby(rows, key=itemgetter(0, 1))
     return [
         _payment(f"{number:010d}", list(same), payee)

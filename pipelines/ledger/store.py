@@ -88,13 +88,19 @@ class Ledger:
 
 def fetch(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
     """The query's rows as an Arrow table with the given schema, column by position; text and whole numbers only."""
-    result = connection.execute(query)
-    rows = result.cursor.fetchall()  # plain tuples: everybody is asked for at once
-    result.close()
+    rows = fetch_plain(connection, query)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
     return pa.table(
         [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
     )
+
+
+def fetch_plain(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[tuple[Any, ...]]:
+    """The query's rows as the driver gives them, all at once: for very many rows of text and whole numbers."""
+    result = connection.execute(query)
+    rows: Sequence[tuple[Any, ...]] = result.cursor.fetchall()
+    result.close()
+    return rows
 
 
 def insert_new(
@@ -157,36 +163,36 @@ def move_found(
 def _move_wanted(
     connection: sa.Connection, programme: str, wanted: sa.Table, cause: str, day: date
 ) -> int:
-    e, w = tables.entitlement, wanted.c
+    """Write the events, then the states, then look at both; an error takes the whole transaction back."""
+    e, w, v = tables.entitlement, wanted.c, tables.entitlement_event.c
     here = (e.c.programme == programme) & (e.c.person_id == w.person_id)
-    from_state = sa.select(e.c.state).where(here).scalar_subquery()
-    total, distinct = connection.execute(
-        sa.select(sa.func.count(), sa.func.count(sa.distinct(w.person_id)))
-    ).one()
-    each = sa.select(from_state.label("from_state"), w.to_state).subquery()
-    kinds = connection.execute(
-        sa.select(each.c.from_state, each.c.to_state, sa.func.count())
-        .where(each.c.from_state.is_not(None))
-        .group_by(each.c.from_state, each.c.to_state)
-    ).all()
-    known = sum(count for _, _, count in kinds)
-    if known != total or distinct != total:
-        raise KyufuError(
-            f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({total}件中{known}件一致)。"
-            "処理を止めました。"
-        )
-    _assert_allowed(kinds, f"{cause} {day}")
+    before = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.max(v.event_id), 0))
+    ).scalar_one()
     event = {
-        "programme": sa.literal(programme), "person_id": w.person_id, "from_state": from_state,
+        "programme": sa.literal(programme), "person_id": w.person_id,
+        "from_state": sa.select(e.c.state).where(here).scalar_subquery(),
         "to_state": w.to_state, "cause": sa.literal(cause), "reference": w.reference, "codes": w.codes,
         "business_date": sa.literal(day, sa.Date),
     }  # fmt: skip
     events = sa.select(*event.values()).order_by(w.person_id)
     connection.execute(sa.insert(tables.entitlement_event).from_select(list(event), events))
-    connection.execute(
+    kinds = connection.execute(
+        sa.select(v.from_state, v.to_state, sa.func.count())
+        .where(v.event_id > before)
+        .group_by(v.from_state, v.to_state)
+    ).all()
+    total = sum(int(count) for _, _, count in kinds)
+    moved = connection.execute(
         sa.update(e).where(here).values(state=w.to_state, claim_id=w.claim_id, codes=w.codes)
-    )
-    return int(total)
+    ).rowcount
+    if moved != total:
+        raise KyufuError(
+            f"{cause} {day}: 台帳にいない人か、二度動かされる人がいます({total}件中{moved}件一致)。"
+            "処理を止めました。"
+        )
+    _assert_allowed(kinds, f"{cause} {day}")
+    return total
 
 
 def _assert_allowed(kinds: Iterable[Sequence[Any]], what: str) -> None:

@@ -48,7 +48,6 @@ entitlement = sa.Table(
     sa.CheckConstraint("person_id not like 'PLANT%'", name="no_planted_person"),
     _one_of("state", Entitlement),
     sa.UniqueConstraint("programme", "resident_id"),
-    sa.Index("ix_entitlement_state", "programme", "state"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 

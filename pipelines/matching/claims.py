@@ -102,17 +102,14 @@ def person_relation(people: pa.Table, protected: set[str], died: set[str]) -> pa
     of those who died on or after the base date.
     """
     names = people.column("name_kanji")
+    parts = pc.extract_regex(names, "^(?P<family>[^ 　（(]+)[ 　]+(?P<given>[^（(]+)")
     person_ids = people.column("person_id")
-
-    def name_part(pattern: str) -> pa.ChunkedArray:
-        parts = pc.extract_regex(names, "^(?P<family>[^ 　（(]+)[ 　]+(?P<given>[^（(]+)")
-        return name_key(pc.struct_field(parts, pattern))
-
     columns = {
         "is_head": pc.starts_with(people.column("relationship"), "02"), "alias_key": alias_key(names),
         "protected": pc.is_in(person_ids, value_set=pa.array(sorted(protected), pa.string())),
         "died": pc.is_in(person_ids, value_set=pa.array(sorted(died), pa.string())),
-        "family_key": name_part("family"), "given_key": name_part("given"),
+        "family_key": name_key(pc.struct_field(parts, "family")),
+        "given_key": name_key(pc.struct_field(parts, "given")),
     }  # fmt: skip
     return pa.table(
         {f.name: columns[f.name] if f.name in columns else people.column(f.name) for f in PERSON},

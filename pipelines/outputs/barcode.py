@@ -8,6 +8,7 @@ start, 7 digits of postal code, 13 places of address display number (住所表�
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -42,6 +43,7 @@ BARS: Final = {
 
 FILLER: Final = "CC4"
 _DISPLAY_PLACES: Final = 13
+_FILLERS: Final = (FILLER,) * _DISPLAY_PLACES
 _LETTERS: Final = {
     chr(ord("A") + index): (f"CC{index // 10 + 1}", str(index % 10)) for index in range(26)
 }
@@ -57,6 +59,7 @@ _TAKEN: Final = re.compile(
 )
 
 _BESIDE_LETTER: Final = re.compile("-?([A-Z])-?")
+_LETTER: Final = re.compile("[A-Z]")
 _REMEMBERED: Final = 1 << 18  # a ward has 220,000 households
 
 
@@ -108,7 +111,7 @@ def extract(part_b: str) -> str:
     """
     plain = _with_digits(part_b.translate(_PLAIN).upper())
     taken = "-".join(_TAKEN.findall(plain))
-    return _BESIDE_LETTER.sub(r"\1", taken)
+    return _BESIDE_LETTER.sub(r"\1", taken) if _LETTER.search(taken) else taken
 
 
 def encode(postal_code: str, address: str) -> Barcode | None:
@@ -125,9 +128,15 @@ def encode(postal_code: str, address: str) -> Barcode | None:
     number = None if digits is None else _display_number(digits, address)
     if digits is None or number is None:
         return None
-    places = [code for char in number for code in _LETTERS.get(char, (char,))][:_DISPLAY_PLACES]
-    body = (*digits, *places, *(FILLER,) * (_DISPLAY_PLACES - len(places)))
+    body = (*digits, *_places(number), *_FILLERS)[: len(digits) + _DISPLAY_PLACES]
     return Barcode(("start", *body, check_character(body), "stop"))
+
+
+def _places(number: str) -> Sequence[str]:
+    """A display number's characters; a letter takes two."""
+    if not _LETTER.search(number):
+        return number
+    return [code for char in number for code in _LETTERS.get(char, (char,))]
 
 
 def encode_codes(postal_codes: pa.Array, addresses: pa.Array) -> pa.Array:

@@ -145,8 +145,6 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("entitlement", schema=None) as batch_op:
-        batch_op.create_index("ix_entitlement_state", ["programme", "state"], unique=False)
 
     op.create_table(
         "entitlement_event",
