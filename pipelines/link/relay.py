@@ -18,7 +18,7 @@ from pipelines.link.errors import RelayFailed
 from pipelines.link.session import Endpoint, open_session, read_host_key, remote_errors
 
 PARTIES = ("contractor", "bank", "jlis")
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 END_SECONDS = 8.0
 TAIL_LINES = 20
 REPOSITORY = Path(__file__).resolve().parents[2]

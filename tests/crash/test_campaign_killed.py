@@ -25,7 +25,7 @@ from tests.campaign_home import (
 )
 
 DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}
-CHILDREN_END_SECONDS = 15.0
+CHILDREN_END_SECONDS = 60.0
 
 # in the order in which a campaign comes to them
 PLACES = {

@@ -92,13 +92,13 @@ def server() -> Iterator[Path]:
         yield folder
     finally:
         process.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing is kept
-        process.wait(timeout=30)
+        process.wait(timeout=90)
         log.close()
         shutil.rmtree(folder)
 
 
 def _wait(folder: Path, process: subprocess.Popen) -> None:
-    last_moment = time.monotonic() + 30
+    last_moment = time.monotonic() + 90
     while True:
         try:
             _command(folder, "select 1")

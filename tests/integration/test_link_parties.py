@@ -61,13 +61,13 @@ def send(relay: Relay, parcel: Parcel, party: str = "bank") -> None:
 
 
 def wait_for(relay: Relay, look: Callable[[], Found | None]) -> Found:
-    for _ in range(300):
+    for _ in range(1200):
         relay.check()
         found = look()
         if found is not None:
             return found
         time.sleep(0.05)
-    raise AssertionError("nothing came within 15 s")
+    raise AssertionError("nothing came within 60 s")
 
 
 def answer_to(relay: Relay, name: str, party: str = "bank") -> Acknowledgement:
@@ -281,7 +281,7 @@ def test_the_children_end_with_a_killed_parent(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert len(children) == 4
-    last_moment = time.monotonic() + 10
+    last_moment = time.monotonic() + 60
     while any(_alive(pid) for pid in children):
         assert time.monotonic() < last_moment
         time.sleep(0.05)
