@@ -83,7 +83,17 @@ def stage(
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
         MyNumberRefused: a file holds a My Number.
+        PartitionBusy: another process held the day all the time.
     """
+    with staging.holding(dataset, day):
+        return _stage(programme, staging, dataset, day, files, gate, look, mended)
+
+
+def _stage(
+    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes],
+    gate: Callable[[Manifest], None], look: Callable[[Mapping[str, pa.Table]], None], mended: Mending | None,
+) -> Manifest:  # fmt: skip
+    """`stage` by the one process that holds the day."""
     source = programme.source(dataset)
     assert_may_enter(source, day)
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):

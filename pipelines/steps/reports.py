@@ -128,9 +128,11 @@ def _profile(c: Campaign, partition: Partition) -> results.Profile | None:
 
 def _write_pages(c: Campaign, everything: list[Partition], partitions: Iterable[Partition]) -> None:
     for p in partitions:
+        with c.ledger.read() as connection:
+            declarations = arrivals.read_declarations(connection, c.programme.id, p)
         detail = pages.Detail(
             arrivals.list_files(c.staging, p), arrivals.list_broken_rules(c.staging, p),
-            arrivals.trend(everything, p), _profile(c, p),
+            arrivals.trend(everything, p), _profile(c, p), declarations,
         )  # fmt: skip
         page = pages.render_partition(c.programme.id, p, detail)
         write_whole(folder(c) / pages.page_name(p.dataset, p.day), page)
