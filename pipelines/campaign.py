@@ -74,8 +74,8 @@ def run_campaign(settings: Settings, progress: Progress) -> Campaign:
 def run_day(c: Campaign, day: date, progress: Progress) -> None:
     """One business day, room by room, and the steward's reports of it, whatever stops it.
 
-    A file that is refused stops the campaign, unless its sender delivers it again on a later day: then the refusal is
-    entered, and whatever cannot do without the file fails by its own gate.
+    A file that is refused stops the campaign, unless its sender delivers it again on a later day: then whatever cannot
+    do without the file fails by its own gate. The step that refused it has entered the refusal.
     """
     try:
         _run_rooms(c, day, progress)
@@ -116,10 +116,9 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
         try:
             do(name, step, *arguments)
         except InputRefused as error:
-            refused = c.note_refusal(dataset, str(error), day)
             if not _comes_again(c, dataset, day):
                 raise
-            progress(day, name, refused)
+            progress(day, name, {"subject": dataset, "refused": str(error)})
 
     receive("register.receive", "register", register.receive_register)
     receive("register.changes", "register_changes", register.receive_changes)

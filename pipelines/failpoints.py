@@ -14,6 +14,9 @@ process, never change what the process does.
 | link.after_manifest | everything is published, the caller does not know it yet |
 | files.before_rename | a file is whole under its temporary name |
 | inbox.staged | a dataset of the day is staged, the ledger does not know it yet |
+| quarantine.staged | mended rows are staged, the ledger does not know it yet |
+| quarantine.before_commit | the return of mended rows is in its transaction, nothing is committed |
+| quarantine.after_commit | the return of mended rows is committed, the caller does not know it yet |
 | approvals.decided | one person's decision is in the ledger, the next person's is not |
 | ledger.before_commit.STEP | a step has done its work in its transaction, nothing is committed |
 | ledger.after_commit.STEP | the step is committed, the caller does not know it yet |

@@ -10,6 +10,7 @@ from pipelines.files import write_whole
 from pipelines.ledger import tables
 from pipelines.ledger.balance import Balance, take_balance
 from pipelines.ledger.states import LABELS_JA, Entitlement
+from pipelines.ledger.store import told_reasons
 from pipelines.matching.findings import FINDINGS
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.inbox import intake_totals
@@ -149,6 +150,7 @@ def _refused(connection: sa.Connection, programme: str) -> list[dict[str, str]]:
         .order_by(r.c.day, r.c.subject)
     )
     return [
-        {"day": str(row.day), "subject": row.subject, "reason": row.reason}
+        {"day": str(row.day), "subject": row.subject, "reason": reason}
         for row in connection.execute(query)
+        for reason in told_reasons(row.reason)
     ]

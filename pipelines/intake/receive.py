@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -83,7 +84,17 @@ def stage(
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
         MyNumberRefused: a file holds a My Number.
+        PartitionBusy: another process held the day all the time.
     """
+    with staging.holding(dataset, day):
+        return _stage(programme, staging, dataset, day, files, gate, look, mended)
+
+
+def _stage(
+    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes],
+    gate: Callable[[Manifest], None], look: Callable[[Mapping[str, pa.Table]], None], mended: Mending | None,
+) -> Manifest:  # fmt: skip
+    """`stage` by the one process that holds the day."""
     source = programme.source(dataset)
     assert_may_enter(source, day)
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
@@ -98,7 +109,9 @@ def stage(
     rows_in = quarantined = duplicates = 0
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
-        file, text = _read(layout, table, dataset, day, files)
+    archives = _open_archives(layout, dataset, day, files)
+    for table in DATASETS[dataset]:
+        file, text = _read(layout, table, dataset, day, files, archives)
         text = mending.lay_over(text, table.name, laid)
         _assert_no_my_number(text, file, layout, table)
         rows = map_codes(_to_ours(text.rows, layout, table), layout)
@@ -126,9 +139,8 @@ def stage(
         rows_in += text.rows_in
         quarantined += bad.num_rows + len(text.ragged)
         duplicates += good.num_rows - kept.num_rows
-    if layout.format == "zip":
-        for name in expected_files(programme, dataset, day):
-            attachments.assert_keepable(files[name], name)
+    for name, archive in archives.items():
+        attachments.assert_keepable(archive, name)
     found = pa.concat_tables(problems)
     rules = Counter(found.column("rule").to_pylist())
     manifest = Manifest(
@@ -157,7 +169,8 @@ def read_source(
 ) -> dict[str, tuple[str, readers.TextTable]]:
     """The dataset's tables as text under the source's own headers: table -> (file, text with what is mended)."""
     layout = load_layout(programme.source(dataset).layout)
-    read = {t.name: _read(layout, t, dataset, day, files) for t in DATASETS[dataset]}
+    archives = _open_archives(layout, dataset, day, files)
+    read = {t.name: _read(layout, t, dataset, day, files, archives) for t in DATASETS[dataset]}
     return {name: (file, mending.lay_over(text, name, laid)) for name, (file, text) in read.items()}
 
 
@@ -189,9 +202,25 @@ def _assert_in_basis(source: Source | ListSource, layout: Layout, table: Table) 
         )
 
 
+def _open_archives(
+    layout: Layout, dataset: str, day: date, files: Mapping[str, bytes]
+) -> dict[str, zipfile.ZipFile]:
+    """The dataset's archives by file name, each opened and looked over once; none where the layout has no archive."""
+    members: dict[str, list[str]] = {}
+    if layout.format == "zip":
+        for table in layout.tables.values():
+            name, _, member = table.file_name(dataset, day).partition("#")
+            members.setdefault(name, []).append(member)
+    archives = {name: readers.open_archive(files[name], name) for name in members}
+    for name, archive in archives.items():
+        readers.assert_declared(archive, members[name], layout.others, name)
+    return archives
+
+
 def _read(
-    layout: Layout, table: Table, dataset: str, day: date, files: Mapping[str, bytes]
-) -> tuple[str, readers.TextTable]:
+    layout: Layout, table: Table, dataset: str, day: date, files: Mapping[str, bytes],
+    archives: Mapping[str, zipfile.ZipFile],
+) -> tuple[str, readers.TextTable]:  # fmt: skip
     """The table's text under the source's own headers."""
     spec = layout.tables[table.name]
     name = spec.file_name(dataset, day)
@@ -202,11 +231,8 @@ def _read(
         return name, readers.read_xlsx(data, header, name)
     if layout.format == "fixed":
         return name, readers.read_fixed(data, layout.encoding, spec.fixed, name)
-    if layout.format == "zip":
-        members = [t.file_name(dataset, day).partition("#")[2] for t in layout.tables.values()]
-        with readers.open_archive(data, archive_name) as archive:
-            readers.assert_declared(archive, members, layout.others, archive_name)
-            data = readers.read_member(archive, member, archive_name)
+    if archive_name in archives:
+        data = readers.read_member(archives[archive_name], member, archive_name)
     return name, readers.read_csv(data, layout.encoding, header, name, layout.delimiter)
 
 

@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputMissing, KyufuError
 from pipelines.files import sync_folder, write_whole
+from pipelines.intake.locks import PartitionLocks
 
 # rows that get their further columns, and are written, at once
 _SLICE = 100_000
@@ -101,9 +103,18 @@ class WithColumns:
 class Staging:
     """The staging area below a home folder."""
 
-    def __init__(self, home: Path) -> None:
-        """Remember where staging lies; nothing is created yet."""
+    def __init__(self, home: Path, wait_seconds: float = 600) -> None:
+        """Remember where staging lies, and how long to wait for another process; nothing is created yet."""
         self.root = home / "staging"
+        self._locks = PartitionLocks(home, wait_seconds)
+
+    def holding(self, dataset: str, day: date) -> AbstractContextManager[None]:
+        """Keep every other process from that day until the block ends: whoever reads it to publish the next version.
+
+        Raises:
+            PartitionBusy: another process held it all the time.
+        """
+        return self._locks.holding(dataset, day)
 
     def day_folder(self, dataset: str, day: date) -> Path:
         """Where that day's versions lie."""
@@ -194,8 +205,19 @@ class Staging:
         Raises:
             KyufuError: the counts do not add up, or the same bytes under the same rules gave something else than what
                 is staged; the message says what differs. The staged version stays.
+            PartitionBusy: another process held the day all the time.
         """
         manifest.assert_balanced()
+        with self.holding(manifest.dataset, date.fromisoformat(manifest.day)):
+            return self._write(manifest, tables, sources)
+
+    def _write(
+        self,
+        manifest: Manifest,
+        tables: Mapping[str, pa.Table | WithColumns],
+        sources: Mapping[str, bytes],
+    ) -> Manifest:
+        """`write` by the one process that holds the day."""
         day = date.fromisoformat(manifest.day)
         newest = self.manifest(manifest.dataset, day)
         final = self.day_folder(manifest.dataset, day)
@@ -250,7 +272,7 @@ class Staging:
             sync_folder(folder)
 
     def _clear(self, pattern: str) -> None:
-        """Remove what runs that were killed left beside."""
+        """Remove what runs that were killed left beside; only who holds the day may, for no other run is at work."""
         for left in self.root.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
 

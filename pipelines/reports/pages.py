@@ -8,7 +8,7 @@ from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipelines.reports.arrivals import BrokenRule, Owed, Partition, Refusal, SourceFile
+from pipelines.reports.arrivals import BrokenRule, Declared, Owed, Partition, Refusal, SourceFile
 from pipelines.reports.charts import bar_chart, column_chart
 from pipelines.reports.results import Profile
 from schemas.datasets import DATASETS
@@ -47,6 +47,7 @@ class Detail:
     broken: Sequence[BrokenRule]
     history: Sequence[Partition]
     profile: Profile | None
+    declarations: Sequence[Declared] = ()
 
 
 def page_name(dataset: str, day: date) -> str:

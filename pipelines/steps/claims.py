@@ -37,6 +37,11 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
     is decided already, the next business day's run decides what is new in it.
     """
     dataset = CHANNELS[channel]
+    with inbox.taking_in(c, dataset, day):
+        return _receive(c, day, dataset)
+
+
+def _receive(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     source = c.programme.source(dataset)
     staged = c.staging.manifest(dataset, day)
     if staged is not None and not _is_replaced(c, source.party, staged, day):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -35,8 +36,23 @@ def _any_day(name: str, day: date) -> str:
 
 
 @contextmanager
+def taking_in(c: Campaign, dataset: str, day: date) -> Iterator[None]:
+    """A step that receives a dataset's day: alone on that day, and whatever it refuses is on the steward's page.
+
+    Raises:
+        PartitionBusy: another process held the day all the time.
+    """
+    with c.staging.holding(dataset, day):
+        try:
+            yield
+        except InputRefused as error:
+            c.note_refusal(dataset, str(error), day)
+            raise
+
+
+@contextmanager
 def noting_refusals(c: Campaign, dataset: str, day: date) -> Iterator[None]:
-    """Whatever refuses a dataset's day in here is on the steward's page too."""
+    """What is refused of a dataset's day in here, or missing beside what came, is on the steward's page too."""
     try:
         yield
     except (InputRefused, InputMissing) as error:
@@ -127,35 +143,37 @@ def stage_and_enter(
     dataset: str,
     day: date,
     files: Mapping[str, bytes],
-    gate: Callable[[Manifest], None] = lambda _counts: None,
+    gate: Callable[[Manifest], "Declaration | None"] = lambda _counts: None,
 ) -> dict[str, Any]:
-    """Stage a dataset's files and enter their counts in the ledger.
+    """Stage a dataset's files and enter their counts in the ledger, with the declarations on which they enter.
 
-    Every gate of `pipelines.intake.gates` sees the delivery first, and `gate` its counts; a refusal is recorded and
-    stops the step that called.
+    Every gate of `pipelines.intake.gates` sees the delivery first, and `gate` its counts: it returns the declaration on
+    which the delivery may enter, if it needs one. A refusal stops the step that
+    called, which records it (`taking_in`).
 
     Raises:
         InputRefused: a file may not enter; nothing of it is staged.
+        PartitionBusy: another process held the day all the time.
     """
-    before = c.staging.manifest(dataset, day)
-    declared: list[str] = []
+    declared: list[Declaration] = []
 
     def counted(manifest: Manifest) -> None:
-        gate(manifest)
+        found = [gate(manifest)]
         _assert_control_sheets(c, dataset, day, files, manifest)
-        if _assert_plausible(c, dataset, day, manifest):
-            declared.append(gates.content_hash(manifest.sources))
+        found.append(_assert_plausible(c, dataset, day, manifest))
+        declared.extend(declaration for declaration in found if declaration)
 
     def dated(found: Mapping[str, pa.Table]) -> None:
         if inside := c.programme.intake.date_inside.get(dataset):
             gates.assert_dated(found, inside, dataset, day)
 
-    with noting_refusals(c, dataset, day):
+    with c.staging.holding(dataset, day):
         manifest = receive.stage(c.programme, c.staging, dataset, day, files, counted, look=dated)
-    failpoint("inbox.staged")
-    enter(c, manifest)
-    if declared and manifest != before:
-        _record_declaration(c, manifest, declared[0])
+        failpoint("inbox.staged")
+        with c.ledger.write() as connection:
+            enter_counts(connection, c.programme.id, manifest)
+            for declaration in declared:
+                _record_declaration(connection, c.programme.id, manifest, declaration)
     return counts(manifest)
 
 
@@ -184,23 +202,58 @@ def _assert_control_sheets(
             gates.assert_extracted_in_time(sheet, dated, day, name)
 
 
-def _assert_plausible(c: Campaign, dataset: str, day: date, manifest: Manifest) -> bool:
-    """Whether the delivery enters on a signed declaration; raises where it is doubtful without one."""
-    name = f"{dataset}_{day:%Y%m%d}.declared.csv"
-    path = c.inbox / day.isoformat() / name
-    declaration = gates.read_sheet(path.read_bytes(), name) if path.is_file() else None
-    return gates.assert_plausible(c.staging, manifest, c.programme.intake, declaration, name)
+def _assert_plausible(
+    c: Campaign, dataset: str, day: date, manifest: Manifest
+) -> "Declaration | None":
+    """The signed declaration on which the delivery enters, if any; raises where it is doubtful without one."""
+    path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.declared.csv"
+    declaration = read_declaration(path, "intake.declared")
+    sheet = declaration.sheet if declaration else None
+    if not gates.assert_plausible(c.staging, manifest, c.programme.intake, sheet, path.name):
+        return None
+    return declaration
 
 
-def _record_declaration(c: Campaign, manifest: Manifest, content: str) -> None:
-    """That a doubtful delivery entered on its declaration is an audit event."""
+@dataclass(frozen=True)
+class Declaration:
+    """A signed sheet on which a delivery enters. event: its name in the audit chain. sha256: of the sheet's bytes."""
+
+    event: str
+    sheet: gates.Sheet
+    sha256: str
+
+
+def read_declaration(path: Path, event: str) -> Declaration | None:
+    """The declaration of that name on the ward's own PC; None if none came.
+
+    Raises:
+        InputRefused: it is not a two-column sheet.
+    """
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    return Declaration(event, gates.read_sheet(data, path.name), sha256(data))
+
+
+def _record_declaration(
+    connection: sa.Connection, programme: str, manifest: Manifest, declaration: Declaration
+) -> None:
+    """That a delivery entered on a declaration is one audit event a sheet: who signed it, when, about which bytes."""
+    subject = f"{manifest.dataset}:{manifest.day}"
+    a = tables.audit
+    query = sa.select(a.c.detail).filter_by(
+        programme=programme, event=declaration.event, subject=subject
+    )
+    told = (json.loads(detail) for detail in connection.execute(query).scalars())
+    if any(detail.get("declaration") == declaration.sha256 for detail in told):
+        return
+    detail = {
+        "content": gates.content_hash(manifest.sources), "rows_in": manifest.rows_in, "version": manifest.version,
+        "declaration": declaration.sha256, "declared_on": declaration.sheet.get("申告日", ""),
+    }  # fmt: skip
+    actor = "、".join(gates.signers(declaration.sheet))
     day = date.fromisoformat(manifest.day)
-    detail = {"content": content, "rows_in": manifest.rows_in, "version": manifest.version}
-    with c.ledger.write() as connection:
-        record(
-            connection, c.programme.id, "intake.declared", "system",
-            f"{manifest.dataset}:{manifest.day}", detail, day,
-        )  # fmt: skip
+    record(connection, programme, declaration.event, actor, subject, detail, day)
 
 
 def counts(manifest: Manifest) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def look(c: Campaign, day: date) -> list[str]:
 
 def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     """Stage one list if it came today; an empty one needs its signed declaration of zero."""
+    with inbox.taking_in(c, dataset, day):
+        return _receive_list(c, day, dataset)
+
+
+def _receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     files = inbox.read_ward_files(c, dataset, day)
     if files is None:
         return {"dataset": dataset, "received": False}
@@ -49,29 +54,24 @@ def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     except PeriodRefused as error:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
 
-    def gate(counts: Manifest) -> None:
-        if counts.rows_in == 0:
-            _assert_zero_declared(c, dataset, day)
+    def gate(counts: Manifest) -> inbox.Declaration | None:
+        return _declared_zero(c, day, counts) if counts.rows_in == 0 else None
 
     return {**inbox.stage_and_enter(c, dataset, day, files, gate), "received": True}
 
 
-def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
-    path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.zero.csv"
-    if not path.is_file():
+def _declared_zero(c: Campaign, day: date, counts: Manifest) -> inbox.Declaration:
+    """The declaration of zero that came with an empty list."""
+    path = c.inbox / day.isoformat() / f"{counts.dataset}_{day:%Y%m%d}.zero.csv"
+    declaration = inbox.read_declaration(path, "intake.zero_declared")
+    if declaration is None:
         raise InputRefused(
-            f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
+            f"{counts.dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
+            "担当課に確認し、空で正しいときは、二人の署名のある申告を受け取ってください"
+            f"(SHA256は{gates.content_hash(counts.sources)})。"
         )
-    sheet = gates.read_sheet(path.read_bytes(), path.name)
-    expected = {"名簿": dataset, "基準日": f"{day:%Y%m%d}", "件数": "0"}
-    wrong = [item for item, value in expected.items() if sheet.get(item) != value]
-    if not sheet.get("申告者", "").strip():
-        wrong.append("申告者")
-    if wrong:
-        raise InputRefused(
-            f"{path.name}: この名簿の{day}の零件の申告ではありません(「{'」「'.join(wrong)}」)。"
-            "基準日は名簿を受け取る日です。担当課に確認してください。"
-        )
+    gates.assert_zero_declared(declaration.sheet, counts, path.name)
+    return declaration
 
 
 def link_people(c: Campaign, day: date) -> dict[str, Any]:

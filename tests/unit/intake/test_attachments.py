@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import attachments as kept
+from pipelines.intake import readers, receive
 from pipelines.intake.attachments import AttachmentRefused
 from pipelines.intake.layouts import load_layout
 from pipelines.intake.staging import Manifest, sha256
@@ -233,3 +234,21 @@ def test_a_kept_attachment_that_was_changed_is_not_shown(campaign, scanner, chan
     path = next((campaign.home / "attachments").rglob("kept.zip"))
     path.write_bytes(change(path))
     assert "SHA-256" in refusal(KyufuError, lambda: _show(_with(campaign, scanner())))
+
+
+def test_an_archive_is_opened_once_to_be_staged_and_once_to_keep_its_attachments(
+    campaign, monkeypatch
+):
+    opened = []
+    open_archive = readers.open_archive
+
+    def counted(data, file):
+        opened.append(file)
+        return open_archive(data, file)
+
+    monkeypatch.setattr(readers, "open_archive", counted)
+    files = {ZIP_NAME: _archive(("attachments/C1/account.jpg", PHOTO))}
+    receive.stage(campaign.programme, campaign.staging, "online_claims", DAY, files)
+    assert opened == [ZIP_NAME]
+    assert kept.keep(campaign.home, campaign.staging, "online_claims", DAY) == 1
+    assert opened == [ZIP_NAME, ZIP_NAME]

@@ -7,12 +7,14 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from pipelines.errors import InputRefused
 from pipelines.intake.mending import Mending
 from pipelines.ledger import people, tables
 from pipelines.matching.persons import Person
 from pipelines.steps import claims, inbox, quarantine, undecided
 from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
 from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
+from tests.unit.intake.refusals import refusal
 
 DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
 DATASET = "inhouse_claims"
@@ -193,6 +195,22 @@ def test_the_same_file_again_is_no_new_version(campaign, receive):
     first = receive([GOOD], ["K1,1,見本,19800401,"])
     _decide(campaign, 1, K1="paid")
     assert receive([GOOD], ["K1,1,見本,19800401,"]) == first
+
+
+def test_a_delivery_that_comes_after_its_day_was_decided_is_refused_by_the_step_itself(campaign):
+    campaign.ledger.once(undecided.STEP, DAY, lambda _c: {"deliveries": []})
+    files = (
+        ("inhouse_claims", CLAIMS, GOOD),
+        ("inhouse_members", MEMBERS, "K1,1,見本一,19800401,"),
+    )
+    for name, header, row in files:
+        data = csv_bytes(header, row, encoding="utf-8")
+        arrive(campaign, f"{name}_{DAY:%Y%m%d}.csv", data, DAY)
+    for _ in range(2):
+        message = refusal(InputRefused, lambda: claims.receive(campaign, DAY, "inhouse"))
+    assert "もう突合しました" in message
+    assert _refusals(campaign, DAY) == [(DATASET, message)]
+    assert campaign.staging.manifest(DATASET, DAY) is None
 
 
 def test_a_repeated_number_is_left_out_and_told_and_the_rest_is_decided(campaign, receive, decide):
