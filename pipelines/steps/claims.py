@@ -22,7 +22,8 @@ from pipelines.ledger.store import Move, add_refusal, fetch, move, record
 from pipelines.matching import claims as matching
 from pipelines.matching import relations
 from pipelines.steps import inbox, register, undecided
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import USED
 
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)

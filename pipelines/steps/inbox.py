@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,11 +13,12 @@ import sqlalchemy as sa
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
 from pipelines.failpoints import failpoint
 from pipelines.intake import gates, receive
-from pipelines.intake.staging import Manifest, sha256
+from pipelines.intake.staging import Manifest
 from pipelines.ledger import tables
 from pipelines.ledger.store import insert_new, record
 from pipelines.link import receiving
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import Delivery, used_in
 
 _POLL_SECONDS = 0.1
 
@@ -231,34 +231,6 @@ def enter_counts(connection: sa.Connection, programme: str, manifest: Manifest) 
     connection.execute(sa.update(tables.intake_file).filter_by(**key).values(**row))
 
 
-@dataclass(frozen=True, order=True)
-class Delivery:
-    """One version of one dataset's day, as a step uses it."""
-
-    dataset: str
-    day: date
-    version: int
-
-    def as_json(self) -> list[Any]:
-        """As a step's result keeps it."""
-        return [self.dataset, self.day.isoformat(), self.version]
-
-
-def used_in(connection: sa.Connection, programme: str, step: str) -> dict[date, set[Delivery]]:
-    """Business day -> the deliveries that steps whose name begins with `step` have used on it."""
-    s = tables.step
-    query = sa.select(s.c.day, s.c.result).where(
-        s.c.programme == programme, s.c.name.like(f"{step}%")
-    )
-    used: dict[date, set[Delivery]] = {}
-    for day, result in connection.execute(query):
-        used.setdefault(day, set()).update(
-            Delivery(name, date.fromisoformat(staged), version)
-            for name, staged, version in result[USED]
-        )
-    return used
-
-
 def used_by(c: Campaign, step: str) -> dict[date, set[Delivery]]:
     """`used_in` in a transaction of its own."""
     with c.ledger.read() as connection:
@@ -295,11 +267,6 @@ def unused(c: Campaign, step: str, datasets: Sequence[str], until: date) -> list
         for day in c.staging.days(name, until)
     )
     return [d for d in newest if d.version > 1 and d not in used]
-
-
-def name_of(wanted: Sequence[Delivery]) -> str:
-    """A short name for a set of deliveries: other ones are another step."""
-    return sha256(json.dumps([d.as_json() for d in sorted(wanted)]).encode())[:8]
 
 
 def intake_totals(connection: sa.Connection, programme: str) -> dict[str, int]:
