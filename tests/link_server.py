@@ -131,12 +131,35 @@ class ForgetsToAnswer(RelaySftp):
         raise asyncssh.SFTPFailure("Failure")
 
 
-class WritesTheSame(RelaySftp):
-    """Another sender takes the temporary away and writes its own in the moment of the rename."""
+class GrowsInTheRead(RelaySftp):
+    """Has more to give than the size it reported, without an end."""
 
-    def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        Path(os.fsdecode(self.map_path(oldpath))).write_bytes(b"half")
-        raise asyncssh.SFTPNoSuchFile("No such file")
+    def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        more = b"x" * size if _is_sealed(file_obj) else b""
+        return super().read(file_obj, offset, size) or more
+
+
+class ShrinksInTheRead(RelaySftp):
+    """Loses the second half of a file once its size is reported."""
+
+    def fstat(self, file_obj: Any) -> asyncssh.SFTPAttrs:
+        found = os.fstat(file_obj.fileno())
+        if _is_sealed(file_obj):
+            os.truncate(file_obj.name, found.st_size // 2)
+        return asyncssh.SFTPAttrs.from_local(found)
+
+
+class TakenInTheRead(RelaySftp):
+    """The file goes away after its first piece."""
+
+    def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        if offset and _is_sealed(file_obj):
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        return super().read(file_obj, offset, size)
+
+
+def _is_sealed(file_obj: Any) -> bool:
+    return os.fsdecode(file_obj.name).endswith(".p7m")
 
 
 @contextmanager
