@@ -19,7 +19,7 @@ from pipelines.intake.checks import assert_validation_is_on
 from pipelines.intake.staging import Staging
 from pipelines.ledger import people, tables
 from pipelines.ledger.engine import open_ledger
-from pipelines.ledger.store import Ledger, fetch, insert_new
+from pipelines.ledger.store import Ledger, add_refusal, fetch
 from pipelines.link.identity import Identity, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
@@ -191,10 +191,9 @@ class Campaign:
         return sum(manifest.quarantined for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
-        """Record that something was refused, so that it is seen, and say so."""
-        row = {"programme": self.programme.id, "day": day, "subject": subject, "reason": reason}
+        """Record that something was refused, beside what was refused of it that day before, and say so."""
         with self.ledger.write() as connection:
-            insert_new(connection, tables.refusal, [row])
+            add_refusal(connection, self.programme.id, subject, reason, day)
         return {"subject": subject, "refused": reason}
 
 
