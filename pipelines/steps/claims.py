@@ -41,13 +41,10 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
     dataset = CHANNELS[channel]
     source = c.programme.source(dataset)
     staged = c.staging.manifest(dataset, day)
-    told = {}
-    if staged is not None and source.party != "ward":
-        with inbox.noting_refusals(c, dataset, day):
-            told = _told(fetching.look_again(c, source.party, staged))
     if staged is not None and not _is_replaced(c, source.party, staged, day):
         inbox.enter(c, staged)
         _keep_attachments(c, dataset, day)
+        told = _look_again(c, source.party, staged, day)
         return {**inbox.counts(staged), "received": True, **told}
     try:
         assert_may_enter(source, day)
@@ -58,10 +55,11 @@ def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
     if not sent.files:
         return {"dataset": dataset, "received": False, **told}
     if staged is None and c.ledger.result_of(undecided.STEP, day) is not None:
-        raise InputRefused(
-            f"{dataset} {day}: この日の申請はもう突合しました。"
-            "あとから届いた申請は、次の業務日の日付で受け取ってください。"
-        )
+        with inbox.noting_refusals(c, dataset, day):
+            raise InputRefused(
+                f"{dataset} {day}: この日の申請はもう突合しました。"
+                "あとから届いた申請は、次の業務日の日付で受け取ってください。"
+            )
     result = inbox.stage_and_enter(
         c, dataset, day, sent.files, sent.assert_rows_declared, sheets=sent.sheets, doubt=sent.doubt
     )
@@ -74,6 +72,13 @@ def _files(c: Campaign, party: str, dataset: str, day: date) -> fetching.Sent:
         return fetching.Sent(inbox.read_ward_files(c, dataset, day) or {})
     with inbox.noting_refusals(c, dataset, day):
         return fetching.fetch(c, party, dataset, day)
+
+
+def _look_again(c: Campaign, party: str, staged: Manifest, day: date) -> dict[str, int]:
+    if party == "ward":
+        return {}
+    with inbox.noting_refusals(c, staged.dataset, day):
+        return _told(fetching.look_again(c, party, staged))
 
 
 def _told(unexpected: int) -> dict[str, int]:

@@ -174,7 +174,8 @@ def look_again(c: Campaign, party_id: str, staged: Manifest) -> int:
             if sha256(found.payload) != digest:
                 raise InputRefused(
                     f"{name}: 受け取ったあとで、別の内容に差し替わっています。初めに受け取った内容のまま使い、"
-                    "新しい内容は受け取りません。理由を相手先に確認し、訂正は後の業務日の名前で送ってもらってください。"
+                    "新しい内容は受け取りません。理由を相手先に確認し、差し替えたものを送信箱から取り除いて、"
+                    "訂正は後の業務日の名前で送ってもらってください。"
                 )
     return unexpected
 

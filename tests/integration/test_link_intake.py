@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipelines.link.delivery import Parcel
 from pipelines.link.manifest import Manifest
 from pipelines.link.receiving import read_manifest
 from pipelines.link.session import Endpoint, open_session
-from pipelines.steps import claims, party_outbox, reports
+from pipelines.steps import claims, fetching, party_outbox, reports
 from pipelines.steps.campaign import Campaign
 from tests.link_server import endpoint, serve
 from tests.link_world import World, world
@@ -401,6 +402,12 @@ def test_a_file_that_comes_after_its_day_was_done_is_told_the_next_day(link: Lin
     assert postal()[0] in link.notes(day=NEXT)
 
 
+def test_a_day_that_is_decided_takes_no_files_any_more(link: Link) -> None:
+    link.c.ledger.once("claims.decide", DAY, lambda _connection: {"deliveries": []})
+    link.send("K1")
+    assert "次の業務日" in link.refused()
+
+
 def test_a_control_sheet_alone_is_told(link: Link) -> None:
     link.put(SHEET, sheet(b""))
     link.list_day(SHEET)
@@ -465,6 +472,17 @@ def test_the_banks_outbox_is_looked_over(link: Link) -> None:
     link.put(f"result_{name}", b"y", party="bank")
     assert look_at_bank(link) == 2
     assert f"差し替わったファイルが1個あります(result_{name})" in link.notes("link:bank")
+
+
+def test_f17_a_result_must_have_the_count_and_sum_of_its_manifest(link: Link) -> None:
+    link.put("result_payments_0001.txt", b"x", party="bank", records=2, sum_yen=200_000)
+    manifest = stated(link, "result_payments_0001.txt")
+    fetching.assert_declared(manifest, 2, 200_000)
+    for records, sum_yen, word in ((1, 200_000, "「件数」"), (2, 100_000, "「合計金額」")):
+        call = partial(fetching.assert_declared, manifest, records, sum_yen)
+        message = refusal(InputRefused, call)
+        assert message.startswith("result_payments_0001.txt")
+        assert word in message
 
 
 def look_at_bank(link: Link) -> int:
