@@ -25,6 +25,20 @@ from schemas.datasets import DATASETS
 OUTBOX = "outbox"
 _TAKEN = "link.taken"
 _NAMES_SHOWN = 10
+_TOLD = {
+    "strange": "どのデータにもあたらないファイルが{}個あります{}。受け取っていません。"
+    "相手先に確認し、正しい名前で送り直してもらってください。",
+    "late": "届いているのに受け取っていないファイルが{}個あります{}。"
+    "その日の送信一覧にないか、その日の処理のあとで届いています。"
+    "相手先に確認し、その日の受け取りをもう一度実行するか、後の業務日の名前で送り直してもらってください。",
+    "replaced": "受け取ったあとで別の内容に差し替わったファイルが{}個あります{}。"
+    "初めに受け取った内容のまま使い、新しい内容は受け取っていません。"
+    "理由を相手先に確認し、訂正は後の業務日の名前で送ってもらってください。",
+    "lone_file": "送り状のないファイルが{}個あります{}。送信が途中で終わっているため、受け取っていません。"
+    "相手先に、送信をやり直してもらってください。",
+    "lone_manifest": "ファイルのない送り状が{}個あります{}。受け取っていません。"
+    "相手先に、ファイルがどうなったかを確認してください。",
+}
 
 
 def list_name(day: date) -> str:
@@ -47,49 +61,46 @@ def look_over(
 
     listed: what the party's list of the day names.
     """
-    standing = receiving.look_at(sftp, OUTBOX, c.programme.link.wait_seconds)
-    listed = set(listed)
     names = _Names(c, party_id)
+    whose = f"{c.programme.party(party_id).name}の送信箱に、"
+    found = _sort_out(c, party_id, sftp, day, set(listed), names)
+    for kind, which in found.items():
+        if which:
+            reason = whose + _TOLD[kind].format(len(which), names.shown(which))
+            c.note_refusal(f"{LINK}{party_id}", reason, day)
+    return sum(len(which) for which in found.values())
+
+
+def _sort_out(
+    c: Campaign, party_id: str, sftp: SFTPClient, day: date, listed: set[str], names: "_Names"
+) -> dict[str, list[str]]:
+    """Kind of `_TOLD` -> the names of that kind."""
+    standing = receiving.look_at(sftp, OUTBOX, c.programme.link.wait_seconds)
     taken = taken_from(c, party_id)
-    strange = [*standing.others, *(n for n in standing.acknowledged if n not in names.sent)]
-    late, replaced = [], []
-
-    def is_to_come(name: str, of: date) -> bool:
-        """Whether it is of a later day, or is taken today."""
-        return of > day or (of == day and name in listed)
-
+    of_today = {*listed, list_name(day)}  # taking these refuses them with their own message
+    found: dict[str, list[str]] = {
+        "strange": [*standing.others, *(n for n in standing.acknowledged if n not in names.sent)],
+        "late": [],
+        "replaced": [],
+        "lone_file": list(standing.lone_files),
+        "lone_manifest": [n for n in standing.lone_manifests if n not in of_today],
+    }
     for name in sorted({*standing.published, *listed}):
         of = names.day_of(name)
-        if of is None:
-            strange.append(name)
+        if of is None or names.is_sheet_alone(name, standing.published):
+            found["strange"].append(name)
         elif name in taken and name in standing.published:
             size = standing.published[name]
             if _is_other(c, sftp, party_id, name, of, taken[name], size):
-                replaced.append(name)
-        elif names.is_sheet_alone(name, standing.published):
-            strange.append(name)
-        elif names.is_file(name) and name not in taken and not is_to_come(name, of):
-            late.append(name)
-    of_today = {*listed, list_name(day)}  # taking these refuses them with their own message
-    lone = [n for n in standing.lone_manifests if n not in of_today]
-    found = (
-        ("どのデータにもあたらないファイルが{}個あります{}。受け取っていません。"
-         "相手先に確認し、正しい名前で送り直してもらってください。", strange),
-        ("届いているのに受け取っていないファイルが{}個あります{}。その日の送信一覧にないか、その日の処理のあとで届いています。"
-         "相手先に確認し、その日の受け取りをもう一度実行するか、後の業務日の名前で送り直してもらってください。", late),
-        ("受け取ったあとで別の内容に差し替わったファイルが{}個あります{}。初めに受け取った内容のまま使い、新しい内容は受け取っていません。"
-         "理由を相手先に確認し、訂正は後の業務日の名前で送ってもらってください。", replaced),
-        ("送り状のないファイルが{}個あります{}。送信が途中で終わっているため、受け取っていません。"
-         "相手先に、送信をやり直してもらってください。", standing.lone_files),
-        ("ファイルのない送り状が{}個あります{}。受け取っていません。"
-         "相手先に、ファイルがどうなったかを確認してください。", lone),
-    )  # fmt: skip
-    whose = f"{c.programme.party(party_id).name}の送信箱に、"
-    for text, which in found:
-        if which:
-            reason = whose + text.format(len(which), names.shown(which))
-            c.note_refusal(f"{LINK}{party_id}", reason, day)
-    return sum(len(which) for _, which in found)
+                found["replaced"].append(name)
+        elif name not in taken and names.is_file(name) and _is_due(name, of, day, listed):
+            found["late"].append(name)
+    return found
+
+
+def _is_due(name: str, of: date, day: date, listed: set[str]) -> bool:
+    """Whether a file of the day `of` should have been taken by then; what today's list names is about to be."""
+    return of < day or (of == day and name not in listed)
 
 
 class _Names:
