@@ -20,6 +20,8 @@ from pipelines.link.session import Endpoint, read_host_key
 from tests.components import require
 from tests.link_world import World
 
+LONGEST_WAIT_SECONDS = 120  # a limit for what never comes, not a speed: the machine may be busy
+
 
 @contextmanager
 def serve(root: Path, world: World, sftp: type[RelaySftp] = RelaySftp) -> Iterator[Endpoint]:
@@ -29,9 +31,9 @@ def serve(root: Path, world: World, sftp: type[RelaySftp] = RelaySftp) -> Iterat
     thread.start()
     try:
         started = listen(root, world.pki / "server", 0, sftp)
-        server = asyncio.run_coroutine_threadsafe(started, loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(started, loop).result(LONGEST_WAIT_SECONDS)
         yield endpoint(world, server.get_port())
-        asyncio.run_coroutine_threadsafe(_close(server), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_close(server), loop).result(LONGEST_WAIT_SECONDS)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -42,7 +44,7 @@ async def _close(server: asyncssh.SSHAcceptor) -> None:
     server.close()
     await server.wait_closed()
     watched = asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]
-    last_moment = time.monotonic() + 5
+    last_moment = time.monotonic() + LONGEST_WAIT_SECONDS
     while len(watched) > 1 and time.monotonic() < last_moment:  # one is the loop's own
         await asyncio.sleep(0.005)
     await asyncio.sleep(0.01)
@@ -196,7 +198,7 @@ def openssh(program: str, folder: Path, world: World) -> Iterator[Endpoint]:
         yield Endpoint(ward.host, port, getpass.getuser(), ward.key_path, ward.host_key)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(LONGEST_WAIT_SECONDS)
 
 
 def _free_port() -> int:
@@ -206,7 +208,8 @@ def _free_port() -> int:
 
 
 def _wait_until_listening(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
+    last_moment = time.monotonic() + LONGEST_WAIT_SECONDS
+    while time.monotonic() < last_moment:
         assert server.poll() is None, log.read_text()
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -22,7 +22,7 @@ from pipelines.link.receiving import Received, list_published, read_acknowledgem
 from pipelines.link.relay import Relay
 from pipelines.link.session import open_session
 from tests.components import require
-from tests.link_server import serve
+from tests.link_server import LONGEST_WAIT_SECONDS, serve
 from tests.link_world import DAY, hash_of, world
 from tests.transfer_file import Payee, transfer_file
 
@@ -32,7 +32,6 @@ REPOSITORY = Path(__file__).parents[2]
 HEADER = "金融機関コード,支店コード,預金種目,口座番号,口座名義カナ\r\n"
 CLAIMS = "受付番号,申請者氏名\r\n0001,髙橋　花子\r\n0002,山﨑　一郎\r\n".encode("cp932")
 Found = TypeVar("Found")
-LONGEST_WAIT_SECONDS = 120  # a limit for what never comes, not a speed: the machine may be busy
 
 
 def make_inputs(folder: Path) -> Path:
