@@ -190,9 +190,12 @@ def why_doubtful(staging: Staging, manifest: Manifest, intake: Intake) -> str | 
 
 
 def assert_plausible(
-    staging: Staging, manifest: Manifest, intake: Intake, declaration: Sheet | None, file: str
-) -> bool:
-    """Refuse a delivery that may be the wrong one, unless it is declared right. file: the declaration's name.
+    staging: Staging, manifest: Manifest, intake: Intake, declaration: Sheet | None, file: str,
+    doubt: str | None = None,
+) -> bool:  # fmt: skip
+    """Refuse a delivery that may be the wrong one, unless it is declared right.
+
+    file: the declaration's name. doubt: why it may be the wrong one, as far as whoever received it knows.
 
     Returns:
         Whether it enters on a declaration.
@@ -200,7 +203,7 @@ def assert_plausible(
     Raises:
         InputRefused: it is doubtful and not declared, or the declaration is not about it.
     """
-    reason = why_doubtful(staging, manifest, intake)
+    reason = why_doubtful(staging, manifest, intake) or doubt
     if reason is None:
         return False
     if declaration is None:

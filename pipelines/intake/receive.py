@@ -106,7 +106,8 @@ def _stage(
     accepted: dict[str, pa.Table] = {}
     tables: dict[str, pa.Table | WithColumns] = {}
     problems: list[pa.Table] = []
-    rows_in = quarantined = duplicates = 0
+    quarantined = duplicates = 0
+    file_rows: dict[str, int] = {}
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
     archives = _open_archives(layout, dataset, day, files)
@@ -136,7 +137,7 @@ def _stage(
         problems.append(
             broken.append_column("file", pa.array([file] * broken.num_rows, pa.string()))
         )
-        rows_in += text.rows_in
+        file_rows[file] = text.rows_in
         quarantined += bad.num_rows + len(text.ragged)
         duplicates += good.num_rows - kept.num_rows
     for name, archive in archives.items():
@@ -145,9 +146,10 @@ def _stage(
     rules = Counter(found.column("rule").to_pylist())
     manifest = Manifest(
         dataset, day.isoformat(), hashes,
-        rows_in, sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
+        sum(file_rows.values()), sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
         sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"), dict(sorted(rules.items())),
         mended=len(laid.cells), mending=laid.digest, schema_version=schema_version(source.layout),
+        file_rows=file_rows,
     )  # fmt: skip
     manifest = replace(manifest, run_key=run_key(programme.id, manifest))
     tables |= {"problems": found, mending.TABLE: laid.as_table()}

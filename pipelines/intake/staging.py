@@ -34,9 +34,10 @@ _SLICE = 100_000
 class Manifest:
     """What a staged version holds. sources: file name -> SHA-256. Counts over all tables of the dataset.
 
-    mended: rows of the source that stand as somebody mended them; mending: SHA-256 over these, empty without any.
-    schema_version: of the rules and the layout that were applied. run_key: names what the version is made of, so that
-    equal runs have equal keys. tables: table name -> SHA-256 of its Parquet file.
+    file_rows: file, or archive#member -> data rows read of it. mended: rows of the source that stand as somebody mended
+    them; mending: SHA-256 over these, empty without any. schema_version: of the rules and the layout that were applied.
+    run_key: names what the version is made of, so that equal runs have equal keys. tables: table name -> SHA-256 of its
+    Parquet file.
     """
 
     dataset: str
@@ -54,6 +55,7 @@ class Manifest:
     schema_version: str = ""
     run_key: str = ""
     tables: dict[str, str] = field(default_factory=dict)
+    file_rows: dict[str, int] = field(default_factory=dict)
 
     def assert_balanced(self) -> None:
         """Rows in = accepted + quarantined + exact duplicates, or the run fails."""

@@ -20,6 +20,7 @@ from schemas.datasets import DATASETS
 from schemas.rules import RULES
 
 ROWS_SHOWN = 20
+LINK = "link:"  # stands before a party in the subject of what is told of its outbox
 TREND_LENGTH = 8
 _FAR = date.max
 # audit event -> what the declaration says
@@ -77,7 +78,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something refused on a day; subject: a dataset, or a kind of outgoing file."""
+    """Something refused on a day; subject: a dataset, a kind of outgoing file, or `LINK` and a party."""
 
     day: date
     subject: str

@@ -24,8 +24,8 @@ from pipelines.link.identity import Identity, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps.deliveries import LINKED, Delivery, used_in
 
-USED = "deliveries"  # in a step's result: the staged versions it used, each [dataset, day, version]
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
 
 ITEMS = (
@@ -169,24 +169,16 @@ class Campaign:
 
     def _list_days(self, day: date) -> dict[str, date | None]:
         """The day of each list's newest delivery; None if there is none, or it is not linked to people yet."""
-        t = tables.step
-        query = sa.select(t.c.result).where(
-            t.c.programme == self.programme.id, t.c.name.like("people.link.%")
-        )
         with self.ledger.read() as connection:
-            linked = {
-                tuple(used)
-                for result in connection.execute(query).scalars()
-                for used in result[USED]
-            }
+            used = used_in(connection, self.programme.id, LINKED)
+        linked = {delivery for found in used.values() for delivery in found}
         newest = {
             source.dataset: max(self.staging.days(source.dataset, day), default=None)
             for source in self.programme.list_sources
         }
 
         def is_linked(name: str, found: date) -> bool:
-            version = max(self.staging.versions(name, found))
-            return (name, found.isoformat(), version) in linked
+            return Delivery(name, found, max(self.staging.versions(name, found))) in linked
 
         return {
             name: found if found and is_linked(name, found) else None

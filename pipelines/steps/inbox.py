@@ -7,20 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipelines.errors import InputMissing, InputRefused, PeriodRefused
+from pipelines.errors import InputMissing, InputRefused
 from pipelines.failpoints import failpoint
 from pipelines.intake import gates, receive
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.ledger.store import insert_new, record
-from pipelines.link import receiving
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import Delivery, used_in
 
+NO_SHEETS: Mapping[str, bytes] = MappingProxyType({})
 _POLL_SECONDS = 0.1
 
 
@@ -92,33 +94,6 @@ def _read_whole_set(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | 
     return {name: (folder / name).read_bytes() for name in names}
 
 
-def fetch_from_party(c: Campaign, party_id: str, day: date) -> dict[str, bytes]:
-    """Everything the party sent for that day, by name, once its list of the day is there.
-
-    Raises:
-        PeriodRefused: the party is not connected on that day.
-        InputMissing: the party's list of the day did not come in time.
-    """
-    party = c.programme.party(party_id)
-    if not party.connection.holds(day):
-        raise PeriodRefused(
-            f"{party.name}: {day} は結合期間 {party.connection} の外です。接続しません。"
-        )
-    listing = f"day_{day:%Y%m%d}.json"
-    sender = c.certificate(party_id)
-    with c.session(party_id) as sftp:
-        wait_until(
-            c,
-            lambda: listing in receiving.list_published(sftp, "outbox"),
-            f"{party.name}の{day}の送信一覧",
-        )
-        names = _day_files(receiving.receive(sftp, "outbox", listing, c.ward, sender, day).payload)
-        return {
-            name: receiving.receive(sftp, "outbox", name, c.ward, sender, day).payload
-            for name in names
-        }
-
-
 def wait_until(c: Campaign, ready: Any, what: str) -> None:
     """Wait for what a connected party owes on the same day.
 
@@ -134,22 +109,22 @@ def wait_until(c: Campaign, ready: Any, what: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _day_files(payload: bytes) -> list[str]:
-    return [str(name) for name in json.loads(payload)["files"]]
-
-
 def stage_and_enter(
     c: Campaign,
     dataset: str,
     day: date,
     files: Mapping[str, bytes],
     gate: Callable[[Manifest], "Declaration | None"] = lambda _counts: None,
+    *,
+    sheets: Mapping[str, bytes] = NO_SHEETS,
+    doubt: str | None = None,
 ) -> dict[str, Any]:
     """Stage a dataset's files and enter their counts in the ledger, with the declarations on which they enter.
 
     Every gate of `pipelines.intake.gates` sees the delivery first, and `gate` its counts: it returns the declaration on
-    which the delivery may enter, if it needs one. A refusal stops the step that
-    called, which records it (`taking_in`).
+    which the delivery may enter, if it needs one. A refusal stops the step that called, which records it (`taking_in`).
+    sheets: control sheets that came with the files, by name. doubt: why the delivery may be the wrong one, to be
+    declared right by two people.
 
     Raises:
         InputRefused: a file may not enter; nothing of it is staged.
@@ -159,8 +134,8 @@ def stage_and_enter(
 
     def counted(manifest: Manifest) -> None:
         found = [gate(manifest)]
-        _assert_control_sheets(c, dataset, day, files, manifest)
-        found.append(_assert_plausible(c, dataset, day, manifest))
+        _assert_control_sheets(c, dataset, day, sheets, manifest)
+        found.append(_assert_plausible(c, dataset, day, manifest, doubt))
         declared.extend(declaration for declaration in found if declaration)
 
     def dated(found: Mapping[str, pa.Table]) -> None:
@@ -177,39 +152,50 @@ def stage_and_enter(
     return counts(manifest)
 
 
+def sheet_name(file: str) -> str:
+    """The name of the control sheet that may come with a file."""
+    return f"{file.rpartition('.')[0]}.control.csv"
+
+
 def control_sheet(c: Campaign, day: date, file: str) -> tuple[str, dict[str, str] | None]:
-    """(name, content) of the control sheet that may come with a file; the content is None if none came."""
-    name = f"{file.rpartition('.')[0]}.control.csv"
+    """(name, content) of the control sheet on the ward's PC; the content is None if none came."""
+    name = sheet_name(file)
     path = c.inbox / day.isoformat() / name
     return name, gates.read_sheet(path.read_bytes(), name) if path.is_file() else None
 
 
 def _assert_control_sheets(
-    c: Campaign, dataset: str, day: date, files: Mapping[str, bytes], manifest: Manifest
+    c: Campaign, dataset: str, day: date, sent: Mapping[str, bytes], manifest: Manifest
 ) -> None:
-    """A file that came with a control sheet must be the one it is about; several files share the count."""
+    """A file that came with a control sheet, on the ward's PC or over the link, must be the one it is about.
+
+    The count is of all tables in the file; of several files it is compared where the sheet states it.
+    """
+    is_register = dataset == "register"
+    dated = c.programme.benefit.base_date if is_register else day
     for file, digest in manifest.sources.items():
         name, sheet = control_sheet(c, day, file)
-        if sheet is None:
-            continue
-        is_register = dataset == "register"
-        dated = c.programme.benefit.base_date if is_register else day
-        count = {"件数": str(manifest.rows_in)} if len(files) == 1 else {}
-        gates.assert_sheet_agrees(
-            sheet, {"基準日": f"{dated:%Y%m%d}", "SHA256": digest, **count}, name
-        )
-        if is_register:
-            gates.assert_extracted_in_time(sheet, dated, day, name)
+        found = [sheet] if sheet is not None else []
+        if name in sent:
+            found.append(gates.read_sheet(sent[name], name))
+        rows = sum(n for key, n in manifest.file_rows.items() if key.partition("#")[0] == file)
+        for sheet in found:
+            expected = {"基準日": f"{dated:%Y%m%d}", "SHA256": digest}
+            if len(manifest.sources) == 1 or "件数" in sheet:
+                expected["件数"] = str(rows)
+            gates.assert_sheet_agrees(sheet, expected, name)
+            if is_register:
+                gates.assert_extracted_in_time(sheet, dated, day, name)
 
 
 def _assert_plausible(
-    c: Campaign, dataset: str, day: date, manifest: Manifest
+    c: Campaign, dataset: str, day: date, manifest: Manifest, doubt: str | None
 ) -> "Declaration | None":
     """The signed declaration on which the delivery enters, if any; raises where it is doubtful without one."""
     path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.declared.csv"
     declaration = read_declaration(path, "intake.declared")
     sheet = declaration.sheet if declaration else None
-    if not gates.assert_plausible(c.staging, manifest, c.programme.intake, sheet, path.name):
+    if not gates.assert_plausible(c.staging, manifest, c.programme.intake, sheet, path.name, doubt):
         return None
     return declaration
 
@@ -284,34 +270,6 @@ def enter_counts(connection: sa.Connection, programme: str, manifest: Manifest) 
     connection.execute(sa.update(tables.intake_file).filter_by(**key).values(**row))
 
 
-@dataclass(frozen=True, order=True)
-class Delivery:
-    """One version of one dataset's day, as a step uses it."""
-
-    dataset: str
-    day: date
-    version: int
-
-    def as_json(self) -> list[Any]:
-        """As a step's result keeps it."""
-        return [self.dataset, self.day.isoformat(), self.version]
-
-
-def used_in(connection: sa.Connection, programme: str, step: str) -> dict[date, set[Delivery]]:
-    """Business day -> the deliveries that steps whose name begins with `step` have used on it."""
-    s = tables.step
-    query = sa.select(s.c.day, s.c.result).where(
-        s.c.programme == programme, s.c.name.like(f"{step}%")
-    )
-    used: dict[date, set[Delivery]] = {}
-    for day, result in connection.execute(query):
-        used.setdefault(day, set()).update(
-            Delivery(name, date.fromisoformat(staged), version)
-            for name, staged, version in result[USED]
-        )
-    return used
-
-
 def used_by(c: Campaign, step: str) -> dict[date, set[Delivery]]:
     """`used_in` in a transaction of its own."""
     with c.ledger.read() as connection:
@@ -348,11 +306,6 @@ def unused(c: Campaign, step: str, datasets: Sequence[str], until: date) -> list
         for day in c.staging.days(name, until)
     )
     return [d for d in newest if d.version > 1 and d not in used]
-
-
-def name_of(wanted: Sequence[Delivery]) -> str:
-    """A short name for a set of deliveries: other ones are another step."""
-    return sha256(json.dumps([d.as_json() for d in sorted(wanted)]).encode())[:8]
 
 
 def intake_totals(connection: sa.Connection, programme: str) -> dict[str, int]:

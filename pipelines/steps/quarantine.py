@@ -17,6 +17,7 @@ from pipelines.ledger import tables
 from pipelines.ledger.store import record
 from pipelines.steps import claims, inbox, register, undecided, welfare
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import LINKED, Delivery
 from schemas.datasets import DATASETS
 
 _RETURNED = "quarantine.returned"
@@ -47,11 +48,11 @@ def list_waiting(c: Campaign, until: date) -> list[quarantine.Waiting]:
     return quarantine.waiting_rows(c.staging, list(DATASETS), until)
 
 
-def list_unused(c: Campaign, until: date) -> list[inbox.Delivery]:
+def list_unused(c: Campaign, until: date) -> list[Delivery]:
     """What was mended or came again and waits for a step: the next run of its room uses it."""
     lists = welfare.list_names(c)
     newest = {name: max(c.staging.days(name, until), default=None) for name in lists}
-    linked = inbox.unused(c, welfare.LINKED, lists, until)
+    linked = inbox.unused(c, LINKED, lists, until)
     return [
         *inbox.unused(c, register.APPLIED, ["register_changes"], until),
         *(d for d in linked if newest[d.dataset] == d.day),

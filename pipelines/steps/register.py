@@ -15,7 +15,8 @@ from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record
 from pipelines.matching.persons import Person
 from pipelines.steps import inbox
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import USED, name_of
 
 APPLIED = "register.changes"
 
@@ -153,7 +154,7 @@ def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
         moved = move(connection, c.programme.id, moves, "register_changes", "", day)
         return {"ineligible": moved, USED: [d.as_json() for d in wanted]}
 
-    return c.ledger.once(f"{APPLIED}.{inbox.name_of(wanted)}", day, work)
+    return c.ledger.once(f"{APPLIED}.{name_of(wanted)}", day, work)
 
 
 def changes_until(c: Campaign, day: date) -> pa.Table | None:

@@ -17,7 +17,7 @@ from pipelines.intake.layouts import load_layout
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.programme import Intake
-from pipelines.steps import attachments, claims, inbox
+from pipelines.steps import attachments, claims, fetching
 from tests.intake_files import write_zip
 from tests.unit.intake.intake_world import new_campaign
 from tests.unit.intake.refusals import CANARY, refusal
@@ -145,7 +145,7 @@ def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
     campaign, monkeypatch, fault
 ):
     sent = {ZIP_NAME: _unkeepable(fault)}
-    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
+    monkeypatch.setattr(fetching, "fetch", lambda *_: fetching.Sent(sent))
     message = refusal(InputRefused, lambda: claims.receive(campaign, DAY, "online"))
     assert message.startswith(f"{ZIP_NAME}: 添付2番目")
     assert campaign.staging.versions("online_claims", DAY) == []
@@ -157,20 +157,6 @@ def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
     sent[ZIP_NAME] = _archive(("attachments/C1/account.jpg", PHOTO))
     assert claims.receive(campaign, DAY, "online")["received"] is True
     assert kept.names(campaign.home, "C1") == ["account.jpg"]
-
-
-def test_files_that_no_dataset_expects_are_told_by_their_number_and_kind(campaign, monkeypatch):
-    sent = {
-        ZIP_NAME: _archive(), "mynaportal_20200520_2.zip": b"", "others.csv": b"", f"{CANARY}.csv": b"",
-    }  # fmt: skip
-    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
-    assert claims.receive(campaign, DAY, "online")["received"] is True
-    r = tables.refusal
-    with campaign.ledger.read() as connection:
-        ((subject, reason),) = connection.execute(sa.select(r.c.subject, r.c.reason)).all()
-    assert subject == "link:jlis"
-    assert "3個あります(mynaportal、others.csv)" in reason
-    assert CANARY not in reason
 
 
 def test_without_a_scanner_nothing_is_shown(campaign):
