@@ -2,8 +2,8 @@
 
 A claim number that is decided stays as it is decided. A line that was accepted after its claim had been decided is
 decided as a supplement: the same applicant and account under the claim's number with the version behind it, naming that
-line alone, so that the person on it is neither lost nor the decided ones are touched. A claim that was corrected or
-withdrawn has no supplement. Of claims with one number the one that came first counts; the others are left out.
+line alone, so that the person on it is neither lost nor the decided ones are touched. A correction or withdrawal of the
+claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number the one that came first counts; the others are left out.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,9 @@ from pipelines.steps.campaign import Campaign
 
 STEP = "claims.decide"
 CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
+SUPPLEMENT = (
+    "supplement"  # kind of claim in the ledger; the claim it supplements is its supersedes_id
+)
 _NAMING = ("correction", "withdrawal")
 
 
@@ -100,11 +103,11 @@ def _supplements(
     fallen = tuple(all_lines.filter(pc.invert(stands)).column("row").to_pylist())
     of_lines = claims.filter(pc.is_in(claims.column("claim_no"), value_set=_numbers(lines)))
     suffix = f"+v{delivery.version:03d}"
-    count = of_lines.num_rows
+    kinds = pa.array([SUPPLEMENT] * of_lines.num_rows, pa.string())
     supplements = _with(
-        _with(_renumbered(of_lines, suffix), "claim_kind", pa.array(["new"] * count, pa.string())),
+        _with(_renumbered(of_lines, suffix), "claim_kind", kinds),
         "supersedes_no",
-        pa.array([""] * count, pa.string()),
+        of_lines.column("claim_no"),
     )
     return supplements, _renumbered(lines, suffix), fallen
 

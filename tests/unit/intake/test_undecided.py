@@ -14,7 +14,7 @@ from pipelines.steps import claims, inbox, quarantine, undecided
 from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
 from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
 
-DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
+DAY, NEXT, THIRD = date(2020, 5, 18), date(2020, 5, 19), date(2020, 5, 20)
 DATASET = "inhouse_claims"
 CLAIMS = (
     "受付番号,受付年月日,消印年月日,申請区分,元受付番号,世帯番号,申請者住民番号,申請者氏名,申請者カナ,申請者生年月日,"
@@ -233,6 +233,56 @@ def test_a_withdrawn_or_corrected_claim_has_no_supplement(campaign, receive, res
     assert _states(campaign)["R2"] == "unclaimed"
     ((_, reason),) = _refusals(campaign, DAY)
     assert "原本の3行目" in reason
+
+
+def _correction(number, of):
+    return CLAIM.format(number, "訂正", "0000000001").replace("訂正,,", f"訂正,{of},")
+
+
+def _outcomes(c):
+    t = tables.claim
+    with c.ledger.read() as connection:
+        rows = connection.execute(sa.select(t.c.claim_id, t.c.outcome)).all()
+    return {number: outcome for number, outcome in rows}
+
+
+def _entitled(c, number):
+    with c.ledger.read() as connection:
+        rows = people.read_states(connection, c.programme.id).to_pylist()
+    return {row["person_id"]: row["claim_id"] for row in rows}[number]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("訂正", "approved"), ("取下", "unclaimed")])
+def test_whoever_a_supplement_holds_is_free_for_what_replaces_its_claim(
+    campaign, receive, restage, decide, kind, state
+):
+    no_account = GOOD.replace("0001,001,1,1234567", ",,,")
+    receive([no_account], TWO_LINES)
+    decide(DAY)
+    restage({("members", 3): ("K1", "2", "見本一", "19800401", "")})
+    decide(NEXT)
+    assert _states(campaign)["R1"] == "held"
+    assert _entitled(campaign, "R1") == "K1+v002"
+    naming = _correction("K9", "K1").replace("訂正", kind)
+    receive([naming], ["K9,1,見本一,19800401,"], THIRD)
+    decide(THIRD)
+    assert _states(campaign)["R1"] == state
+    replaced = {"訂正": "superseded", "取下": "withdrawn"}[kind]
+    assert {_outcomes(campaign)[n] for n in ("K1", "K1+v002")} == {replaced}
+
+
+def test_whom_a_supplement_had_approved_a_correction_leaves_alone(
+    campaign, receive, restage, decide
+):
+    receive([GOOD], TWO_LINES)
+    decide(DAY)
+    restage({("members", 3): ("K1", "2", "見本一", "19800401", "")})
+    decide(NEXT)
+    assert _states(campaign)["R1"] == "approved"
+    receive([_correction("K9", "K1")], ["K9,1,見本一,19800401,"], THIRD)
+    decide(THIRD)
+    assert (_states(campaign)["R1"], _entitled(campaign, "R1")) == ("approved", "K1+v002")
+    assert _outcomes(campaign)["K1+v002"] == "paid"
 
 
 def test_a_line_that_is_good_because_another_was_mended_is_decided_too(campaign, receive, restage):
