@@ -1,8 +1,9 @@
 """Claim cases as a caseworker writes them: tables of people and claims in, tables of decisions out.
 
 A case file (`tests/sql/claims/*.txt`) holds cases. A case begins with `# title` and has blocks: `people` (who
-exists and how they stand), `earlier` (claims of earlier days;
-`P0+v002` is a supplement of P0), `newcomers` (born or moved in after the base date), `claims` (of today), `then people` (whoever is decided today, nobody else) and `then claims` (what became of each).
+exists and how they stand), `earlier` (claims of earlier days; `P0+v002` is a supplement of P0), `newcomers` (born or
+moved in after the base date), `claims` (of today), `then people` (whoever is decided today, nobody else) and
+`then claims` (what became of each).
 Names, kana, birth dates and addresses come from `tests/sql/claims/town.txt`.
 
 Cells of `claims`:

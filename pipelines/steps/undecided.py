@@ -3,7 +3,8 @@
 A claim number that is decided stays as it is decided. A line that was accepted after its claim had been decided is
 decided as a supplement: the same applicant and account under the claim's number with the version behind it, naming that
 line alone, so that the person on it is neither lost nor the decided ones are touched. A correction or withdrawal of the
-claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number the one that came first counts; the others are left out.
+claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number that
+which came first counts; the others are left out.
 """
 
 from collections.abc import Sequence

@@ -242,8 +242,7 @@ def _correction(number, of):
 def _outcomes(c):
     t = tables.claim
     with c.ledger.read() as connection:
-        rows = connection.execute(sa.select(t.c.claim_id, t.c.outcome)).all()
-    return {number: outcome for number, outcome in rows}
+        return dict(connection.execute(sa.select(t.c.claim_id, t.c.outcome)).tuples().all())
 
 
 def _entitled(c, number):
