@@ -82,14 +82,25 @@ class Campaign:
         """A party's pinned certificate."""
         return load_certificate(self.settings.home / "pki" / "ward" / "parties" / f"{party}.crt")
 
-    @cached_property
+    @property
     def snapshot_people(self) -> pa.Table:
-        """The frozen snapshot (schema `PEOPLE`); empty before it is frozen."""
+        """The frozen snapshot (schema `PEOPLE`), read once; empty before it is frozen."""
+        if (day := self._frozen_on()) is None:
+            return PEOPLE.empty_table()
+        if day not in self._snapshots:
+            self._snapshots[day] = self._read_snapshot(day)
+        return self._snapshots[day]
+
+    @cached_property
+    def _snapshots(self) -> dict[date, pa.Table]:
+        return {}
+
+    def _frozen_on(self) -> date | None:
         with self.ledger.read() as connection:
             query = sa.select(tables.snapshot.c.frozen_on).filter_by(programme=self.programme.id)
-            day = connection.execute(query).scalar_one_or_none()
-        if day is None:
-            return PEOPLE.empty_table()
+            return connection.execute(query).scalar_one_or_none()
+
+    def _read_snapshot(self, day: date) -> pa.Table:
         frozen = self.ledger.result_of("register.freeze", day) or {}
         rows = self.staging.read("register", day, version=frozen.get("version"))
         ids = pc.binary_join_element_wise("R", rows.column("resident_id"), "")

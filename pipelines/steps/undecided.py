@@ -3,8 +3,8 @@
 A claim number that is decided stays as it is decided. A line that was accepted after its claim had been decided is
 decided as a supplement: the same applicant and account under the claim's number with the version behind it, naming that
 line alone, so that the person on it is neither lost nor the decided ones are touched. A correction or withdrawal of the
-claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number that
-which came first counts; the others are left out.
+claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number,
+over all channels, the one that came first counts; the others are left out, and correct or withdraw nothing.
 """
 
 from collections.abc import Sequence
@@ -47,16 +47,15 @@ class Open:
 def open_claims(
     c: Campaign, connection: sa.Connection, deliveries: Sequence[inbox.Delivery]
 ) -> list[Open]:
-    """What is to be decided of each delivery of a day, in their order, with the supplements."""
-    staged = [(d, _read(c, d, "claims"), _read(c, d, "members")) for d in deliveries]
-    numbers = {n for _, claims, _ in staged for n in claims.column("claim_no").to_pylist()}
+    """What is to be decided of each delivery, with the supplements: by day, and of a day in their order."""
+    staged = [(d, _read(c, d, "claims")) for d in sorted(deliveries, key=lambda d: d.day)]
+    numbers = {n for _, claims in staged for n in claims.column("claim_no").to_pylist()}
     decided = _decided(connection, c.programme.id, numbers)
-    named = _named(connection, c.programme.id).union(*(_names(claims) for _, claims, _ in staged))
-    taken = set(decided)
+    parts = _first_and_others(staged, set(decided))
+    named = _named(connection, c.programme.id).union(*(_names(new) for _, new, _ in parts))
     found = []
-    for delivery, claims, members in staged:
-        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
-        new, others = claims.filter(pc.invert(known)), claims.filter(known)
+    for delivery, new, others in parts:
+        members = _read(c, delivery, "members")
         own = _own(c, connection, delivery, decided)
         is_own = pc.is_in(others.column("claim_no"), value_set=_texts(own))
         lines = members.filter(pc.is_in(members.column("claim_no"), value_set=_numbers(new)))
@@ -71,7 +70,19 @@ def open_claims(
                 tuple(repeated), fallen,
             )
         )  # fmt: skip
-        taken.update(new.column("claim_no").to_pylist())
+    return found
+
+
+def _first_and_others(
+    staged: Sequence[tuple[inbox.Delivery, pa.Table]], taken: set[str]
+) -> list[tuple[inbox.Delivery, pa.Table, pa.Table]]:
+    """Each delivery with its claims whose number is neither taken nor an earlier delivery's, and with the others."""
+    found = []
+    for delivery, claims in staged:
+        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
+        new = claims.filter(pc.invert(known))
+        found.append((delivery, new, claims.filter(known)))
+        taken = taken.union(new.column("claim_no").to_pylist())
     return found
 
 

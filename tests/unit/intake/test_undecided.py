@@ -1,18 +1,14 @@
 """Which claims of a delivery are still to be decided, whatever was mended or came again meanwhile."""
 
 from datetime import date
-from types import SimpleNamespace
 
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from pipelines.intake.mending import Mending
 from pipelines.ledger import people, tables
-from pipelines.matching.persons import Person
 from pipelines.steps import claims, inbox, quarantine, undecided
-from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
-from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
+from tests.unit.intake.intake_world import arrive, csv_bytes
 
 DAY, NEXT, THIRD = date(2020, 5, 18), date(2020, 5, 19), date(2020, 5, 20)
 DATASET = "inhouse_claims"
@@ -22,13 +18,6 @@ CLAIMS = (
 )
 CLAIM = "{0},20200518,,{1},,{2},,見本,ミホン,19800401,,,0001,001,1,1234567,ミホン,,,"
 MEMBERS = "受付番号,行,氏名,生年月日,不要"
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    c = new_campaign(tmp_path)
-    yield c
-    c.ledger.engine.dispose()
 
 
 @pytest.fixture
@@ -66,36 +55,14 @@ def restage(campaign):
     return put
 
 
-@pytest.fixture
-def decide(campaign, monkeypatch):
-    """The day's real step, for three people each a household's head; the lists are other tests' matter."""
-    people_ = [("R1", "1"), ("R2", "2"), ("R3", "3")]
-    rows = pa.Table.from_pylist(
-        [
-            {
-                "person_id": person, "resident_id": n.zfill(10), "household_id": n.zfill(10),
-                "name_kanji": "見本" + "一二三"[int(n) - 1], "name_kana": "ミホン", "relationship": "02",
-                "birth_date": "19800401", "address": "", "postal_code": "",
-            }
-            for person, n in people_
-        ],
-        pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]),
-    )  # fmt: skip
-    campaign.__dict__["snapshot_people"] = add_keys(rows, "13104")
-    persons = [Person(person, n.zfill(10), n.zfill(10)) for person, n in people_]
-    with campaign.ledger.write() as connection:
-        people.open_entitlements(
-            connection, campaign.programme.id, persons, "snapshot", 100_000, DAY
-        )
-    listed = SimpleNamespace(assert_lists_current=lambda programme, day: None)
-    monkeypatch.setattr(Campaign, "guard", lambda self, day: listed)
-    return lambda day: claims.match_and_decide(campaign, day)
+def _short(person_id):
+    return f"R{int(person_id.removeprefix('R'))}"
 
 
 def _states(c):
     with c.ledger.read() as connection:
         rows = people.read_states(connection, c.programme.id).to_pylist()
-    return {row["person_id"]: row["state"] for row in rows}
+    return {_short(row["person_id"]): row["state"] for row in rows}
 
 
 def _refusals(c, day):
@@ -242,13 +209,13 @@ def _correction(number, of):
 def _outcomes(c):
     t = tables.claim
     with c.ledger.read() as connection:
-        return dict(connection.execute(sa.select(t.c.claim_id, t.c.outcome)).tuples().all())
+        return dict(connection.execute(sa.select(t.c.claim_id, t.c.outcome)).all())
 
 
 def _entitled(c, number):
     with c.ledger.read() as connection:
         rows = people.read_states(connection, c.programme.id).to_pylist()
-    return {row["person_id"]: row["claim_id"] for row in rows}[number]
+    return {_short(row["person_id"]): row["claim_id"] for row in rows}[number]
 
 
 @pytest.mark.parametrize(("kind", "state"), [("訂正", "approved"), ("取下", "unclaimed")])
