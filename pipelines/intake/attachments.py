@@ -28,14 +28,16 @@ class AttachmentRefused(KyufuError):
     """The attachment may not be shown: there is no scanner, or it did not pass it."""
 
 
-def assert_keepable(data: bytes, file: str) -> None:
+def assert_keepable(data: bytes, file: str) -> list[str]:
     """Every attachment of an archive lies in its place and can be read whole; then `keep` finds nothing to refuse.
+
+    Returns:
+        The claim number of each attachment, in the archive's order.
 
     Raises:
         InputRefused: one does not; the message tells which by its position, never by its name.
     """
-    for _ in _attachments(data, file):
-        pass
+    return [claim_no for claim_no, _, _ in _attachments(data, file)]
 
 
 def keep(home: Path, staging: Staging, dataset: str, day: date) -> int:

@@ -85,24 +85,28 @@ class Campaign:
     @property
     def snapshot_people(self) -> pa.Table:
         """The frozen snapshot (schema `PEOPLE`), read once; empty before it is frozen."""
-        if (day := self._frozen_on()) is None:
+        if (frozen := self.frozen_register()) is None:
             return PEOPLE.empty_table()
-        if day not in self._snapshots:
-            self._snapshots[day] = self._read_snapshot(day)
-        return self._snapshots[day]
+        if frozen not in self._snapshots:
+            self._snapshots[frozen] = self._read_snapshot(*frozen)
+        return self._snapshots[frozen]
 
     @cached_property
-    def _snapshots(self) -> dict[date, pa.Table]:
+    def _snapshots(self) -> dict[tuple[date, int], pa.Table]:
         return {}
 
-    def _frozen_on(self) -> date | None:
+    def frozen_register(self) -> tuple[date, int] | None:
+        """Day and version of the register's extract that is the snapshot; None before it is frozen."""
         with self.ledger.read() as connection:
             query = sa.select(tables.snapshot.c.frozen_on).filter_by(programme=self.programme.id)
-            return connection.execute(query).scalar_one_or_none()
-
-    def _read_snapshot(self, day: date) -> pa.Table:
+            day = connection.execute(query).scalar_one_or_none()
+        if day is None:
+            return None
         frozen = self.ledger.result_of("register.freeze", day) or {}
-        rows = self.staging.read("register", day, version=frozen.get("version"))
+        return day, frozen.get("version") or max(self.staging.versions("register", day))
+
+    def _read_snapshot(self, day: date, version: int) -> pa.Table:
+        rows = self.staging.read("register", day, version=version)
         ids = pc.binary_join_element_wise("R", rows.column("resident_id"), "")
         return rows.append_column("person_id", ids).select(PEOPLE.names).cast(PEOPLE)
 

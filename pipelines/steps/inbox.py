@@ -150,8 +150,12 @@ def stage_and_enter(
         if inside := c.programme.intake.date_inside.get(dataset):
             gates.assert_dated(found, inside, dataset, day)
 
+    frozen = c.frozen_register()
     with noting_refusals(c, dataset, day):
-        manifest = receive.stage(c.programme, c.staging, dataset, day, files, counted, look=dated)
+        manifest = receive.stage(
+            c.programme, c.staging, dataset, day, files, counted, look=dated,
+            against={"register": frozen} if frozen else receive.NOTHING,
+        )  # fmt: skip
     failpoint("inbox.staged")
     enter(c, manifest)
     if declared and manifest != before:
