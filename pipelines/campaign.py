@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,6 @@ def run_campaign(settings: Settings, progress: Progress) -> Campaign:
         for day in days:
             relay.set_business_date(day)
             run_day(c, day, progress)
-            if c.snapshot_people.num_rows == 0:
-                c = replace(c)  # not frozen yet, and kept as empty: look again on the next day
     return c
 
 

@@ -28,16 +28,18 @@ class AttachmentRefused(KyufuError):
     """The attachment may not be shown: there is no scanner, or it did not pass it."""
 
 
-def assert_keepable(archive: zipfile.ZipFile, file: str) -> None:
+def assert_keepable(archive: zipfile.ZipFile, file: str) -> list[str]:
     """Every attachment of an open archive lies in its place and can be read whole, one in memory at a time.
 
     `keep`, which needs the published version's number, then finds nothing to refuse.
 
+    Returns:
+        The claim number of each attachment, in the archive's order.
+
     Raises:
         InputRefused: one does not; the message tells which by its position, never by its name.
     """
-    for _ in _attachments(archive, file):
-        pass
+    return [claim_no for claim_no, _, _ in _attachments(archive, file)]
 
 
 def keep(home: Path, staging: Staging, dataset: str, day: date) -> int:

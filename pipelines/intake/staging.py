@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,8 +37,9 @@ class Manifest:
 
     file_rows: file, or archive#member -> data rows read of it. mended: rows of the source that stand as somebody mended
     them; mending: SHA-256 over these, empty without any. schema_version: of the rules and the layout that were applied.
-    run_key: names what the version is made of, so that equal runs have equal keys. tables: table name -> SHA-256 of its
-    Parquet file.
+    against: dataset -> [day, version] of the staged partitions that hold what its rows name; restaging the same bytes
+    is judged against the same ones. run_key: names what the version is made of, so that equal runs have equal keys.
+    tables: table name -> SHA-256 of its Parquet file.
     """
 
     dataset: str
@@ -53,6 +55,7 @@ class Manifest:
     mended: int = 0
     mending: str = ""
     schema_version: str = ""
+    against: dict[str, list[Any]] = field(default_factory=dict)
     run_key: str = ""
     tables: dict[str, str] = field(default_factory=dict)
     file_rows: dict[str, int] = field(default_factory=dict)
@@ -158,9 +161,14 @@ class Staging:
         return sorted(day for day in days if day <= until)
 
     def read(
-        self, dataset: str, day: date, table: str = "rows", version: int | None = None
+        self,
+        dataset: str,
+        day: date,
+        table: str = "rows",
+        version: int | None = None,
+        columns: list[str] | None = None,
     ) -> pa.Table:
-        """A staged table, of the newest version unless told.
+        """A staged table, of the newest version unless told; all its columns unless told.
 
         Raises:
             InputMissing: the day, or that version of it, is not staged.
@@ -170,7 +178,7 @@ class Staging:
             raise InputMissing(
                 f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。"
             )
-        return pq.read_table(path, partitioning=None)
+        return pq.read_table(path, columns=columns, partitioning=None)
 
     def sources(self, dataset: str, day: date, version: int | None = None) -> dict[str, bytes]:
         """The files of a version as they came, by name.

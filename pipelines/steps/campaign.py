@@ -82,16 +82,31 @@ class Campaign:
         """A party's pinned certificate."""
         return load_certificate(self.settings.home / "pki" / "ward" / "parties" / f"{party}.crt")
 
-    @cached_property
+    @property
     def snapshot_people(self) -> pa.Table:
-        """The frozen snapshot (schema `PEOPLE`); empty before it is frozen."""
+        """The frozen snapshot (schema `PEOPLE`), read once; empty before it is frozen."""
+        if (frozen := self.frozen_register()) is None:
+            return PEOPLE.empty_table()
+        if frozen not in self._snapshots:
+            self._snapshots[frozen] = self._read_snapshot(*frozen)
+        return self._snapshots[frozen]
+
+    @cached_property
+    def _snapshots(self) -> dict[tuple[date, int], pa.Table]:
+        return {}
+
+    def frozen_register(self) -> tuple[date, int] | None:
+        """Day and version of the register's extract that is the snapshot; None before it is frozen."""
         with self.ledger.read() as connection:
             query = sa.select(tables.snapshot.c.frozen_on).filter_by(programme=self.programme.id)
             day = connection.execute(query).scalar_one_or_none()
         if day is None:
-            return PEOPLE.empty_table()
+            return None
         frozen = self.ledger.result_of("register.freeze", day) or {}
-        rows = self.staging.read("register", day, version=frozen.get("version"))
+        return day, frozen.get("version") or max(self.staging.versions("register", day))
+
+    def _read_snapshot(self, day: date, version: int) -> pa.Table:
+        rows = self.staging.read("register", day, version=version)
         ids = pc.binary_join_element_wise("R", rows.column("resident_id"), "")
         return rows.append_column("person_id", ids).select(PEOPLE.names).cast(PEOPLE)
 

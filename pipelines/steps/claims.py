@@ -195,7 +195,11 @@ def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:
     account = (
         t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
     )
-    columns = [t.c.get(n, account) for n in relations.EARLIER.names]
+    made = {
+        "account_key": account,
+        "supplements_id": sa.case((t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id)),
+    }
+    columns = [made[n] if n in made else t.c[n] for n in relations.EARLIER.names]
     return fetch(
         connection,
         sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id),
@@ -262,14 +266,15 @@ def _insert_claims(
 def _mark_named(
     connection: sa.Connection, programme: str, claim_ids: list[str], outcome: str
 ) -> None:
-    """Claims that a correction or withdrawal names; what was paid by one stays so."""
+    """Claims that a correction or withdrawal names, with their supplements; what was paid by one stays so."""
     t = tables.claim
+    supplements = t.c.kind == undecided.SUPPLEMENT
     for claim_id in claim_ids:
         connection.execute(
             sa.update(t)
             .where(
                 t.c.programme == programme,
-                t.c.claim_id == claim_id,
+                (t.c.claim_id == claim_id) | (supplements & (t.c.supersedes_id == claim_id)),
                 t.c.outcome.not_in(["withdrawn", "paid"]),
             )
             .values(outcome=outcome)

@@ -142,8 +142,12 @@ def stage_and_enter(
         if inside := c.programme.intake.date_inside.get(dataset):
             gates.assert_dated(found, inside, dataset, day)
 
+    frozen = c.frozen_register()
     with c.staging.holding(dataset, day):
-        manifest = receive.stage(c.programme, c.staging, dataset, day, files, counted, look=dated)
+        manifest = receive.stage(
+            c.programme, c.staging, dataset, day, files, counted, look=dated,
+            against={"register": frozen} if frozen else receive.NOTHING,
+        )  # fmt: skip
         failpoint("inbox.staged")
         with c.ledger.write() as connection:
             enter_counts(connection, c.programme.id, manifest)

@@ -2,8 +2,9 @@
 
 A claim number that is decided stays as it is decided. A line that was accepted after its claim had been decided is
 decided as a supplement: the same applicant and account under the claim's number with the version behind it, naming that
-line alone, so that the person on it is neither lost nor the decided ones are touched. A claim that was corrected or
-withdrawn has no supplement. Of claims with one number the one that came first counts; the others are left out.
+line alone, so that the person on it is neither lost nor the decided ones are touched. A correction or withdrawal of the
+claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number,
+over all channels, the one that came first counts; the others are left out, and correct or withdraw nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ from pipelines.steps.deliveries import Delivery, used_in
 
 STEP = "claims.decide"
 CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
+SUPPLEMENT = (
+    "supplement"  # kind of claim in the ledger; the claim it supplements is its supersedes_id
+)
 _NAMING = ("correction", "withdrawal")
 Used = Mapping[date, set[Delivery]]  # business day -> what its run decided
 
@@ -44,17 +48,16 @@ class Open:
 def open_claims(
     c: Campaign, connection: sa.Connection, deliveries: Sequence[Delivery]
 ) -> list[Open]:
-    """What is to be decided of each delivery of a day, in their order, with the supplements."""
-    staged = [(d, _read(c, d, "claims"), _read(c, d, "members")) for d in deliveries]
-    numbers = {n for _, claims, _ in staged for n in claims.column("claim_no").to_pylist()}
+    """What is to be decided of each delivery, with the supplements: by day, and of a day in their order."""
+    staged = [(d, _read(c, d, "claims")) for d in sorted(deliveries, key=lambda d: d.day)]
+    numbers = {n for _, claims in staged for n in claims.column("claim_no").to_pylist()}
     decided = _decided(connection, c.programme.id, numbers)
-    named = _named(connection, c.programme.id).union(*(_names(claims) for _, claims, _ in staged))
+    parts = _first_and_others(staged, set(decided))
+    named = _named(connection, c.programme.id).union(*(_names(new) for _, new, _ in parts))
     used = used_in(connection, c.programme.id, STEP)
-    taken = set(decided)
     found = []
-    for delivery, claims, members in staged:
-        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
-        new, others = claims.filter(pc.invert(known)), claims.filter(known)
+    for delivery, new, others in parts:
+        members = _read(c, delivery, "members")
         own = _own(c, used, delivery, decided)
         is_own = pc.is_in(others.column("claim_no"), value_set=_texts(own))
         lines = members.filter(pc.is_in(members.column("claim_no"), value_set=_numbers(new)))
@@ -69,7 +72,19 @@ def open_claims(
                 tuple(repeated), fallen,
             )
         )  # fmt: skip
-        taken.update(new.column("claim_no").to_pylist())
+    return found
+
+
+def _first_and_others(
+    staged: Sequence[tuple[Delivery, pa.Table]], taken: set[str]
+) -> list[tuple[Delivery, pa.Table, pa.Table]]:
+    """Each delivery with its claims whose number is neither taken nor an earlier delivery's, and with the others."""
+    found = []
+    for delivery, claims in staged:
+        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
+        new = claims.filter(pc.invert(known))
+        found.append((delivery, new, claims.filter(known)))
+        taken = taken.union(new.column("claim_no").to_pylist())
     return found
 
 
@@ -101,11 +116,11 @@ def _supplements(
     fallen = tuple(all_lines.filter(pc.invert(stands)).column("row").to_pylist())
     of_lines = claims.filter(pc.is_in(claims.column("claim_no"), value_set=_numbers(lines)))
     suffix = f"+v{delivery.version:03d}"
-    count = of_lines.num_rows
+    kinds = pa.array([SUPPLEMENT] * of_lines.num_rows, pa.string())
     supplements = _with(
-        _with(_renumbered(of_lines, suffix), "claim_kind", pa.array(["new"] * count, pa.string())),
+        _with(_renumbered(of_lines, suffix), "claim_kind", kinds),
         "supersedes_no",
-        pa.array([""] * count, pa.string()),
+        of_lines.column("claim_no"),
     )
     return supplements, _renumbered(lines, suffix), fallen
 

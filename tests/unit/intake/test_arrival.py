@@ -9,16 +9,12 @@ import sqlalchemy as sa
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import gates
-from pipelines.intake.staging import Staging, sha256
+from pipelines.intake.staging import sha256
 from pipelines.ledger import tables
 from pipelines.ledger.approvals import ApprovalRefused
-from pipelines.ledger.engine import open_engine
-from pipelines.ledger.store import Ledger
-from pipelines.programme import ROOT, Settings, load_programme
+from pipelines.programme import ROOT
 from pipelines.steps import approvals, inbox, register, reports, welfare
-from pipelines.steps.campaign import Campaign
 from tests.unit.intake.refusals import CANARY, refusal
-from tests.unit.ledger.ledger_world import new_sqlite
 
 # a step that refuses a day after staging it leaves it staged: it must hand its check to `receive.stage` as the gate
 DAY = date(2020, 5, 18)
@@ -30,22 +26,6 @@ PLACEMENT = "氏名,生年月日,住民票所在市区町村名,施設所在市�
 
 def _csv(*lines, encoding="cp932"):
     return "".join(f"{line}\r\n" for line in lines).encode(encoding)
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    """A campaign on an empty ledger, without a link."""
-    settings = Settings(
-        programme_path=PROGRAMME,
-        home=tmp_path / "home",
-        inputs=tmp_path / "inputs",
-        ledger_url=new_sqlite(tmp_path),
-    )
-    engine = open_engine(settings.ledger_url)
-    programme = load_programme(PROGRAMME)
-    ledger = Ledger(engine, programme.id)
-    yield Campaign(programme, settings, ledger, Staging(settings.home), None)
-    engine.dispose()
 
 
 @pytest.fixture
@@ -401,6 +381,16 @@ def test_a_control_sheet_that_comes_with_a_list_must_agree(campaign, arrive, ite
 
 
 # versions
+
+
+def test_one_campaign_sees_the_snapshot_as_soon_as_it_is_frozen(campaign, extract):
+    extract()
+    assert campaign.snapshot_people.num_rows == 0
+    register.receive_register(campaign, DAY)
+    assert campaign.snapshot_people.num_rows == 0
+    frozen = register.freeze_snapshot(campaign, DAY)
+    assert campaign.snapshot_people.num_rows == frozen["people"] > 0
+    assert campaign.snapshot_people is campaign.snapshot_people  # read once
 
 
 def test_the_frozen_register_cannot_be_replaced(campaign, extract):

@@ -19,19 +19,11 @@ from pipelines.ledger import tables
 from pipelines.programme import Intake
 from pipelines.steps import attachments, claims, fetching
 from tests.intake_files import write_zip
-from tests.unit.intake.intake_world import new_campaign
 from tests.unit.intake.refusals import CANARY, refusal
 
 DAY = date(2020, 5, 20)
 PHOTO = b"\xff\xd8 a photo"
 EICAR_LIKE = b"bad: stop here"
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    c = new_campaign(tmp_path)
-    yield c
-    c.ledger.engine.dispose()
 
 
 def _stage(c, members, day=DAY):
