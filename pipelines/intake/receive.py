@@ -13,7 +13,15 @@ import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
 from pipelines.intake import attachments, checks, keys, mending, my_number, readers
-from pipelines.intake.layouts import FOLDER, UNKNOWN, Layout, load_layout, map_codes, map_dates
+from pipelines.intake.layouts import (
+    FOLDER,
+    UNKNOWN,
+    Layout,
+    load_layout,
+    map_codes,
+    map_dates,
+    read_text,
+)
 from pipelines.intake.mending import Mending
 from pipelines.intake.references import references
 from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
@@ -21,7 +29,8 @@ from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
 from schemas.rules import RULES
 
-# staged key column -> (function, column it is made of), added where the table has that column
+# staged key column -> (function, column it is made of), added where the table has that column; those of dates are made
+# before the checks, which look at them (`map_dates`)
 KeyMaker = Callable[[pa.ChunkedArray, str], pa.Array]
 
 
@@ -34,7 +43,6 @@ KEYS: dict[str, tuple[KeyMaker, tuple[str, ...]]] = {
     "name_key": (_anywhere(keys.name_key), ("name_kanji", "applicant_name_kanji")),
     "kana_key": (_anywhere(keys.kana_key), ("name_kana", "applicant_name_kana")),
     "loose_kana_key": (_anywhere(keys.loose_kana_key), ("name_kana", "applicant_name_kana")),
-    "date_key": (_anywhere(keys.date_key), ("birth_date", "applicant_birth_date")),
     "address_key": (keys.address_key, ("address", "registered_address", "applicant_address")),
     "holder_key": (_anywhere(keys.loose_kana_key), ("account_holder_kana",)),
     "proxy_key": (_anywhere(keys.loose_kana_key), ("proxy_name_kana",)),
@@ -102,10 +110,10 @@ def stage(
         text = mending.lay_over(text, table.name, laid)
         _assert_no_my_number(text, file, layout, table)
         rows = map_codes(_to_ours(text.rows, layout, table), layout)
-        seen, _ = map_dates(rows, layout)  # what the checks look at; the raw text is what is staged
+        rows, seen = map_dates(rows, layout, table.date_keys)  # the raw text is what is staged
         broken = pa.concat_tables(
             [
-                _ragged(text, table),
+                checks.problems(table.name, "", "ROW_LENGTH", text.ragged),
                 checks.check_rows(seen, table, refer),
                 _orphans(rows, table, accepted),
             ]
@@ -115,9 +123,7 @@ def stage(
         kept = _drop_repeated(good, seen, table)
         accepted[table.name] = kept
         municipality = programme.benefit.municipality_code
-        tables[table.name] = WithColumns(
-            kept, partial(_add_keys, municipality=municipality, layout=layout)
-        )
+        tables[table.name] = WithColumns(kept, partial(_add_keys, municipality=municipality))
         tables[f"quarantine_{table.name}"] = bad
         tables[f"ragged_{table.name}"] = text.ragged_rows
         problems.append(
@@ -197,17 +203,12 @@ def _read(
     name = spec.file_name(dataset, day)
     archive_name, _, member = name.partition("#")
     data = files[archive_name]
-    header = list(spec.columns)
-    if layout.format == "xlsx":
-        return name, readers.read_xlsx(data, header, name)
-    if layout.format == "fixed":
-        return name, readers.read_fixed(data, layout.encoding, spec.fixed, name)
     if layout.format == "zip":
         members = [t.file_name(dataset, day).partition("#")[2] for t in layout.tables.values()]
         with readers.open_archive(data, archive_name) as archive:
             readers.assert_declared(archive, members, layout.others, archive_name)
             data = readers.read_member(archive, member, archive_name)
-    return name, readers.read_csv(data, layout.encoding, header, name, layout.delimiter)
+    return name, read_text(data, name, layout, spec)
 
 
 def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
@@ -231,23 +232,10 @@ def _assert_no_my_number(text: readers.TextTable, file: str, layout: Layout, tab
     my_number.assert_no_my_number(text.ragged_rows.rename_columns(["row", "行全体"]), file)
 
 
-def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
-    count = len(text.ragged)
-    return pa.table(
-        {
-            "table": [table.name] * count,
-            "row": list(text.ragged),
-            "column": [""] * count,
-            "rule": ["ROW_LENGTH"] * count,
-        },
-        schema=checks.PROBLEM,
-    )
-
-
 def _not_in_layout(seen: pa.Table, layout: Layout, table: Table, broken: pa.Table) -> pa.Table:
     """Codes and dates that the layout does not know, and that no rule on the form of their column has told yet."""
     silent = pa.array([rule.code for rule in RULES.values() if rule.severity == "warn"])
-    found = []
+    found = [checks.PROBLEM.empty_table()]
     for columns, rule, others in (
         (layout.codes, "CODE_UNKNOWN", silent),
         (layout.dates, "DATE_STYLE", pa.array(["DATE_ODD"])),
@@ -256,17 +244,10 @@ def _not_in_layout(seen: pa.Table, layout: Layout, table: Table, broken: pa.Tabl
         for column in columns:
             if column in seen.column_names:
                 odd = seen.filter(pc.starts_with(seen.column(column), UNKNOWN)).column("row")
-                told = set(
-                    telling.filter(pc.equal(telling.column("column"), column))
-                    .column("row")
-                    .to_pylist()
-                )
-                found += [
-                    {"table": table.name, "row": row, "column": column, "rule": rule}
-                    for row in odd.to_pylist()
-                    if row not in told
-                ]
-    return pa.Table.from_pylist(found, schema=checks.PROBLEM)
+                told = telling.filter(pc.equal(telling.column("column"), column)).column("row")
+                untold = pc.invert(pc.is_in(odd, value_set=told.combine_chunks()))
+                found.append(checks.problems(table.name, column, rule, odd.filter(untold)))
+    return pa.concat_tables(found)
 
 
 def _drop_repeated(good: pa.Table, seen: pa.Table, table: Table) -> pa.Table:
@@ -289,28 +270,15 @@ def _orphans(rows: pa.Table, table: Table, staged: Mapping[str, pa.Table]) -> pa
     if table.name != "members":
         return checks.PROBLEM.empty_table()
     known = staged["claims"].column("claim_no")
-    lost = rows.filter(
-        pc.invert(pc.is_in(rows.column("claim_no"), value_set=known.combine_chunks()))
-    )
-    count = lost.num_rows
-    return pa.table(
-        {
-            "table": ["members"] * count,
-            "row": lost.column("row"),
-            "column": ["claim_no"] * count,
-            "rule": ["CLAIM_UNKNOWN"] * count,
-        },
-        schema=checks.PROBLEM,
-    )
+    is_known = pc.is_in(rows.column("claim_no"), value_set=known.combine_chunks())
+    lost = rows.filter(pc.invert(is_known)).column("row")
+    return checks.problems(table.name, "claim_no", "CLAIM_UNKNOWN", lost)
 
 
-def _add_keys(rows: pa.Table, municipality: str, layout: Layout) -> pa.Table:
-    """Match keys beside the text; a date whose style the layout declares is read in that style only."""
-    _, dates = map_dates(rows, layout)
+def _add_keys(rows: pa.Table, municipality: str) -> pa.Table:
+    """Match keys beside the text."""
     for key, (make, sources) in KEYS.items():
         for source in sources:
             if source in rows.column_names:
-                declared = dates.get(source) if key == "date_key" else None
-                made = make(rows.column(source), municipality) if declared is None else declared
-                rows = rows.append_column(key, made)
+                rows = rows.append_column(key, make(rows.column(source), municipality))
     return rows

@@ -65,7 +65,7 @@ def place(kind: ListKind, values: dict[str, Any], prefix: str, base_date: str) -
     prefix: how an address or municipality here begins. base_date: YYYYMMDD.
     """
     if kind == "facility":
-        discharged = values["discharged_key"]
+        discharged = values["discharged_on_key"]
         if discharged and _latest_day(discharged) <= base_date:
             return None
         address = values["facility_address"]

@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused
-from pipelines.intake.keys import date_key
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.states import MOVES, Entitlement
@@ -37,14 +36,14 @@ def receive_register(c: Campaign, day: date) -> dict[str, Any]:
         return {**inbox.counts(frozen), "received": True}
     with inbox.noting_refusals(c, "register", day):
         sheet_name, sheet = inbox.control_sheet(c, day, name)
+        if sheet is not None and sheet.get("SHA256") != sha256(data):
+            raise InputRefused(
+                f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
+            )
     if sheet is None:
         raise InputMissing(
             f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"
         )
-    if sheet.get("SHA256") != sha256(data):
-        reason = f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
-        c.note_refusal("register", reason, day)
-        raise InputRefused(reason)
     return {**inbox.stage_and_enter(c, "register", day, files), "received": True}
 
 
@@ -169,7 +168,7 @@ def eligible_arrivals(c: Campaign, rows: pa.Table) -> pa.Table:
     """Births and arrivals up to and on the base date: late registrations of eligible people."""
     came = arrivals(rows)
     limit = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
-    return came.filter(pc.less_equal(date_key(came.column("changed_on")), limit))
+    return came.filter(pc.less_equal(came.column("changed_on_key"), limit))
 
 
 def late_arrivals(c: Campaign, day: date) -> pa.Table | None:
@@ -179,7 +178,7 @@ def late_arrivals(c: Campaign, day: date) -> pa.Table | None:
         return None
     came = arrivals(rows)
     limit = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
-    return came.filter(pc.greater(date_key(came.column("changed_on")), limit))
+    return came.filter(pc.greater(came.column("changed_on_key"), limit))
 
 
 def _is(rows: pa.Table, *reasons: str) -> pa.ChunkedArray:
@@ -188,5 +187,5 @@ def _is(rows: pa.Table, *reasons: str) -> pa.ChunkedArray:
 
 def _before_base_date(c: Campaign, rows: pa.Table) -> pa.ChunkedArray:
     return pc.less(
-        date_key(rows.column("changed_on")), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
+        rows.column("changed_on_key"), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
     )

@@ -298,8 +298,6 @@ def _link_rows(rows: pa.Table, everybody: pa.Table, source: str) -> Iterable[Lis
         _with_keys(everybody, "person_id"),
     )
     found = {row["row_id"]: row for row in outcomes.to_pylist()}
-    if "discharged_on" in rows.column_names:
-        rows = rows.append_column("discharged_key", keys.date_key(rows.column("discharged_on")))
     for row_id, values in zip(evidence.to_pylist(), rows.to_pylist(), strict=True):
         outcome = found[row_id]
         yield ListRow(
