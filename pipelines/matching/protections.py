@@ -152,7 +152,7 @@ def _add(row: ListRow, programme: str, effects: Effects) -> str:
         effects.additions.append(
             Addition(
                 Person(person_id, None, None), row.evidence, values["name_kanji"], values.get("name_kana", ""),
-                values["birth_date"], address=address,
+                values["birth_date"], address=address, date_key=values["date_key"],
             )
         )  # fmt: skip
     return person_id

@@ -11,7 +11,7 @@ from pipelines.intake.mending import Mending
 from pipelines.ledger import people, tables
 from pipelines.matching.persons import Person
 from pipelines.steps import claims, inbox, quarantine, undecided
-from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
+from pipelines.steps.campaign import WRITTEN, Campaign, add_keys
 from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
 
 DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
@@ -75,11 +75,11 @@ def decide(campaign, monkeypatch):
             {
                 "person_id": person, "resident_id": n.zfill(10), "household_id": n.zfill(10),
                 "name_kanji": "見本" + "一二三"[int(n) - 1], "name_kana": "ミホン", "relationship": "02",
-                "birth_date": "19800401", "address": "", "postal_code": "",
+                "birth_date": "19800401", "date_key": "19800401", "address": "", "postal_code": "",
             }
             for person, n in people_
         ],
-        pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]),
+        WRITTEN,
     )  # fmt: skip
     campaign.__dict__["snapshot_people"] = add_keys(rows, "13104")
     persons = [Person(person, n.zfill(10), n.zfill(10)) for person, n in people_]

@@ -1,4 +1,4 @@
-"""A ward whose sources write every date but the birth dates as era number, year, month and day."""
+"""A ward whose sources write most dates as era number, year, month and day."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
 BASE = "20200427"
 COMPACT = "NEEMMDD"  # 5020420 is the 20th of April 2020
 LAYOUTS = {
-    "register_changes": ("changed_on", "notified_on"),
+    "register_changes": ("changed_on", "notified_on", "birth_date"),
     "facility_children": ("admitted_on", "discharged_on"),
     "inhouse_claims": ("received_on", "postmarked_on"),
     "postal_claims": ("received_on", "postmarked_on"),

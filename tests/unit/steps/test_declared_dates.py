@@ -10,7 +10,9 @@ from pipelines.intake import receive as intake
 from pipelines.intake.layouts import load_layout, map_dates
 from pipelines.ledger import people
 from pipelines.matching.claims import claim_relation
-from pipelines.steps import claims, register, welfare
+from pipelines.matching.persons import Protection
+from pipelines.steps import approvals, claims, register, welfare
+from pipelines.steps.campaign import own_register
 from schemas import forms
 from schemas.datasets import DATASETS
 from tests.unit.intake.intake_world import arrive, csv_bytes
@@ -92,6 +94,33 @@ def test_births_and_arrivals_fall_on_their_side_of_the_base_date(campaign):
     assert eligible == ["0000000005", "0000000007"]
     late = register.late_arrivals(campaign, DAY).column("resident_id").to_pylist()
     assert late == ["0000000006"]
+
+
+def test_a_late_registration_is_known_by_the_birth_date_that_its_style_says(campaign):
+    newborn = "0000000005,0000000001,出生,5020420,5020510,ミホン,見本五子,20,5020420,1600022,東京都,,見本一子"
+    assert send_changes(campaign, newborn)["accepted"] == 1
+    draft = welfare.link_people(campaign, DAY)
+    for actor in ("approver1", "approver2"):
+        approvals.decide(campaign, draft["subject"], draft["hash"], actor, True, "operator", DAY)
+    assert welfare.apply_people(campaign, DAY)["additions"] == 1
+    (added,) = campaign.additions().to_pylist()
+    assert (added["birth_date"], added["date_key"]) == ("5020420", "20200420")
+    everybody = campaign.people()
+    lines = own_register(everybody, frozenset({"R0000000005"})).lines
+    assert len(lines(frozenset({"20200420"}), frozenset())) == 1
+
+
+def test_a_protected_birth_date_is_known_to_the_scan_in_eight_digits_too(campaign, monkeypatch):
+    monkeypatch.undo()
+    everybody = campaign.people()
+    compact = pa.array(["3550401"] * everybody.num_rows)
+    at = everybody.column_names.index("birth_date")
+    campaign.__dict__["snapshot_people"] = everybody.set_column(at, "birth_date", compact)
+    with campaign.ledger.write() as connection:
+        kept = Protection("R0000000001", "facility_children", "facility", "linked", "list:2", "")
+        people.protect(connection, campaign.programme.id, [kept], DAY)
+    (secret,) = campaign.guard(DAY).secrets
+    assert (secret.birth_date, secret.birth_key) == ("3550401", "19800401")
 
 
 def test_a_mended_death_goes_the_same_way(campaign):
