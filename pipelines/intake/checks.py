@@ -66,7 +66,7 @@ def check_rows(rows: pa.Table, table: Table, references: References) -> pa.Table
     """Check rows against every rule of their table.
 
     Args:
-        rows: our columns as text, `row`, and each date's key, empty where there is none.
+        rows: our columns as text, `row`, and each date's key, null where there is none.
         table: what they must keep.
         references: what the rules ask beside the rows.
 
@@ -86,14 +86,23 @@ def _schema_problems(rows: pa.Table, table: Table, references: References) -> It
     """What pandera finds: row by row in slices, then what only the whole table can tell."""
     schema, read = table.schema(references), (*table.columns, *table.date_keys.values())
     for start in range(0, rows.num_rows, _SLICE):
-        frame = rows.slice(start, _SLICE).select(read).to_pandas()
+        frame = _frame(rows.slice(start, _SLICE).select(read), table)
         for column, rule, at in _broken(frame, schema):
             yield column, rule, at + start
         del frame
     pa.default_memory_pool().release_unused()
     columns, schema = table.schema_across_rows(references)
     if columns and rows.num_rows:
-        yield from _broken(rows.select(columns).to_pandas(), schema)
+        yield from _broken(_frame(rows.select(columns), table), schema)
+
+
+def _frame(rows: pa.Table, table: Table) -> pd.DataFrame:
+    """As the rules see rows: text in every cell, the key of a date that is not known is empty."""
+    for key in table.date_keys.values():
+        if key in rows.column_names:
+            filled = pc.fill_null(rows.column(key), "")
+            rows = rows.set_column(rows.column_names.index(key), key, filled)
+    return rows.to_pandas()
 
 
 def _broken(frame: pd.DataFrame, schema: pandera.DataFrameSchema) -> Iterator[_Found]:

@@ -232,7 +232,7 @@ def map_dates(rows: pa.Table, layout: Layout, keys: Mapping[str, str]) -> tuple[
     Returns:
         (the rows with each date's key beside the text, null where there is no date or it cannot be read; what the
         checks look at). The checks see YYYYMMDD in the columns whose styles are declared, where a text in none of them
-        keeps itself after a `?` and so breaks its column's rule, and an empty key for a null one.
+        keeps itself after a `?` and so breaks its column's rule.
     """
     seen = rows
     for column, name in keys.items():
@@ -245,5 +245,5 @@ def map_dates(rows: pa.Table, layout: Layout, keys: Mapping[str, str]) -> tuple[
             seen = seen.set_column(seen.column_names.index(column), column, told)
             key = pc.if_else(pc.equal(found, ""), pa.scalar(None, pa.string()), found)
         rows = rows.append_column(name, key)
-        seen = seen.append_column(name, pc.fill_null(key, ""))
+        seen = seen.append_column(name, key)
     return rows, seen
