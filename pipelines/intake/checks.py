@@ -102,7 +102,8 @@ def _frame(rows: pa.Table, table: Table) -> pd.DataFrame:
         if key in rows.column_names:
             filled = pc.fill_null(rows.column(key), "")
             rows = rows.set_column(rows.column_names.index(key), key, filled)
-    return rows.to_pandas()
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame
 
 
 def _broken(frame: pd.DataFrame, schema: pandera.DataFrameSchema) -> Iterator[_Found]:
