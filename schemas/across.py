@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import forms
-from schemas.tables import References, Rule
+from schemas.tables import References, Rule, date_key_of
 
 HEAD = "02"
 _HOUSEHOLD = ("resident_id", "household_id", "relationship")
@@ -24,10 +24,12 @@ def dates_readable(*columns: str) -> tuple[Rule, ...]:
     """Each date that is given can be read, and the calendar has such a day."""
 
     def rule(column: str) -> Rule:
-        def test(rows: pd.DataFrame, references: References) -> pd.Series:
-            return (rows[column] == "") | (references.read_dates(rows[column]) != "")
+        key = date_key_of(column)
 
-        return Rule("DATE_ODD", column, (column,), test)
+        def test(rows: pd.DataFrame, references: References) -> pd.Series:
+            return (rows[column] == "") | (rows[key] != "")
+
+        return Rule("DATE_ODD", column, (column, key), test)
 
     return tuple(rule(column) for column in columns)
 
@@ -36,30 +38,33 @@ def not_after_receipt(*columns: str) -> tuple[Rule, ...]:
     """No date lies after the day on which the file came."""
 
     def rule(column: str) -> Rule:
+        key = date_key_of(column)
+
         def test(rows: pd.DataFrame, references: References) -> pd.Series:
-            dates = _full_dates(rows[column], references)
+            dates = _full_dates(rows[key])
             return (dates == "") | (dates <= references.day)
 
-        return Rule("DATE_FUTURE", column, (column,), test)
+        return Rule("DATE_FUTURE", column, (key,), test)
 
     return tuple(rule(column) for column in columns)
 
 
 def in_order(earlier: str, later: str, where: tuple[str, tuple[str, ...]] | None = None) -> Rule:
     """`later` is not before `earlier`; told at `later`. where: only for these codes of a column."""
+    keys = (date_key_of(earlier), date_key_of(later))
 
     def test(rows: pd.DataFrame, references: References) -> pd.Series:
-        first, second = (_full_dates(rows[name], references) for name in (earlier, later))
+        first, second = (_full_dates(rows[key]) for key in keys)
         kept = (first == "") | (second == "") | (first <= second)
         return kept if where is None else kept | ~rows[where[0]].isin(where[1])
 
-    read = (earlier, later) if where is None else (earlier, later, where[0])
+    read = keys if where is None else (*keys, where[0])
     return Rule("DATE_ORDER", later, read, test)
 
 
 def _side_of_base_date_sure(rows: pd.DataFrame, references: References) -> pd.Series:
     """The date is readable, and no unknown part of it hides the base date; kept where the form is no date's."""
-    dates, base = references.read_dates(rows["changed_on"]), references.base_date
+    dates, base = rows["changed_on_key"], references.base_date
     month_hides = (dates.str[:4] == base[:4]) & (dates.str[4:6] == "00")
     day_hides = (dates.str[:6] == base[:6]) & (dates.str[6:] == "00")
     _, is_date = forms.DATE
@@ -67,7 +72,7 @@ def _side_of_base_date_sure(rows: pd.DataFrame, references: References) -> pd.Se
 
 
 def _born_by_base_date(rows: pd.DataFrame, references: References) -> pd.Series:
-    dates = _full_dates(rows["birth_date"], references)
+    dates = _full_dates(rows["date_key"])
     return (dates == "") | (dates <= references.base_date)
 
 
@@ -150,9 +155,9 @@ def _names_another(rows: pd.DataFrame, references: References) -> pd.Series:
 
 
 SIDE_OF_BASE_DATE = Rule(
-    "CHANGE_DATE_UNSURE", "changed_on", ("changed_on",), _side_of_base_date_sure
+    "CHANGE_DATE_UNSURE", "changed_on", ("changed_on", "changed_on_key"), _side_of_base_date_sure
 )
-BORN_BY_BASE_DATE = Rule("BIRTH_AFTER_BASE_DATE", "birth_date", ("birth_date",), _born_by_base_date)
+BORN_BY_BASE_DATE = Rule("BIRTH_AFTER_BASE_DATE", "birth_date", ("date_key",), _born_by_base_date)
 POSTAL_CODE = (
     Rule("POSTAL_CODE_UNKNOWN", "postal_code", ("postal_code",), _postal_code_known),
     Rule("POSTAL_CODE_TOWN", "postal_code", ("postal_code", "address"), _postal_code_fits),
@@ -173,9 +178,8 @@ NAMES_ANOTHER = Rule(
 )
 
 
-def _full_dates(column: pd.Series, references: References) -> pd.Series:
-    """YYYYMMDD, empty where the date or a part of it is not known."""
-    dates = references.read_dates(column)
+def _full_dates(dates: pd.Series) -> pd.Series:
+    """The keys of whole dates; empty where the date or a part of it is not known."""
     known = dates.str.fullmatch(_FULL_DATE) & ~dates.str.contains("^.{4}00|00$", regex=True)
     return dates.where(known, "")
 

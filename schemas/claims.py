@@ -13,7 +13,7 @@ PROXY_KINDS = ("", "legal", "facility", "household")
 CLAIM_NO = Field("受付番号", "the claim's number", (forms.REQUIRED,))
 LINE = Field("行", "line on the form", (forms.REQUIRED,))
 LINE_NAME = Field("氏名", "the member's name as typed or keyed", (forms.REQUIRED,))
-LINE_BIRTH_DATE = Field("生年月日", "the member's, as typed or keyed")
+LINE_BIRTH_DATE = Field("生年月日", "the member's, as typed or keyed", is_date=True)
 NOT_WANTED = Field("不要", "yes where the benefit is not wanted", (forms.one_of("yes", "no"),))
 
 KIND = {
@@ -21,8 +21,8 @@ KIND = {
     "supersedes_no": Field("元受付番号", "the claim that is corrected or withdrawn"),
 }
 PAPER_DATES = {
-    "received_on": Field("受付年月日", "date of receipt", (forms.DATE,)),
-    "postmarked_on": Field("消印年月日", "the postmark", (forms.DATE_OR_EMPTY,)),
+    "received_on": Field("受付年月日", "date of receipt", (forms.DATE,), is_date=True),
+    "postmarked_on": Field("消印年月日", "the postmark", (forms.DATE_OR_EMPTY,), is_date=True),
 }
 HOUSEHOLD = {
     "household_id": Field(
@@ -34,7 +34,7 @@ HOUSEHOLD = {
 APPLICANT = {
     "applicant_name_kanji": Field("申請者氏名", "as typed or keyed", (forms.REQUIRED,)),
     "applicant_name_kana": Field("申請者カナ", "as typed or keyed"),
-    "applicant_birth_date": Field("申請者生年月日", "as typed or keyed"),
+    "applicant_birth_date": Field("申請者生年月日", "as typed or keyed", is_date=True),
 }
 PROXY = {
     "proxy_kind": Field(

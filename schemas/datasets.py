@@ -14,7 +14,7 @@ from schemas import (
 )
 from schemas.tables import Table
 
-__all__ = ["COLUMNS", "DATASETS", "ITEMS", "Table"]
+__all__ = ["COLUMNS", "DATASETS", "DATES", "ITEMS", "Table"]
 
 DATASETS: dict[str, tuple[Table, ...]] = {
     **register.DATASET,
@@ -33,6 +33,10 @@ COLUMNS = frozenset(
     name for tables in DATASETS.values() for table in tables for name in table.columns
 )
 """Every column that any dataset has."""
+DATES = frozenset(
+    name for tables in DATASETS.values() for table in tables for name in table.date_keys
+)
+"""Those of them that are dates."""
 ITEMS = frozenset(
     field.item for tables in DATASETS.values() for table in tables for _, field in table.fields
 )

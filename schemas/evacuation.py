@@ -8,7 +8,7 @@ ROWS = table(
     (),
     {
         "request_no": Field("申出番号", "the request's number", (forms.REQUIRED,)),
-        "requested_on": Field("申出年月日", "when it was made", (forms.DATE,)),
+        "requested_on": Field("申出年月日", "when it was made", (forms.DATE,), is_date=True),
         "request_role": Field(
             "区分", "evacuee or companion", (forms.one_of("evacuee", "companion"),)
         ),

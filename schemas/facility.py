@@ -15,9 +15,9 @@ ROWS = table(
         "sex": fields.SEX,
         "registered_address": fields.REGISTERED_ADDRESS,
         "facility_address": Field("施設所在地住所", "where the facility is", (forms.REQUIRED,)),
-        "admitted_on": Field("入所等年月日", "admission", (forms.DATE_OR_EMPTY,)),
+        "admitted_on": Field("入所等年月日", "admission", (forms.DATE_OR_EMPTY,), is_date=True),
         "discharged_on": Field(
-            "退所等年月日", "discharge, empty while inside", (forms.DATE_OR_EMPTY,)
+            "退所等年月日", "discharge, empty while inside", (forms.DATE_OR_EMPTY,), is_date=True
         ),
     },
     *across.dates_readable("birth_date", "admitted_on", "discharged_on"),

@@ -12,7 +12,7 @@ RESIDENT_ID = Field(
 HOUSEHOLD_ID = Field("世帯番号", "the household's number, 10 digits", (forms.DIGITS_10,))
 NAME_KANJI = Field("漢字氏名", "name as recorded, never normalised", (forms.REQUIRED,), "氏名")
 NAME_KANA = Field("カナ氏名", "name in kana as recorded", standard="氏名_フリガナ")
-BIRTH_DATE = Field("生年月日", "as the source writes it", (forms.REQUIRED,))
+BIRTH_DATE = Field("生年月日", "as the source writes it", (forms.REQUIRED,), is_date=True)
 SEX = Field("性別", "male, female or not given", (forms.one_of("", "male", "female"),))
 REGISTERED_ADDRESS = Field("住民票住所", "where the person is registered", (forms.REQUIRED,))
 RELATIONSHIP = Field(

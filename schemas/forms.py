@@ -36,7 +36,9 @@ DIGITS_10_OR_EMPTY = _matches("DIGITS_10", "(?:[0-9]{10})?")
 BIRTH_DATE = _matches("BIRTH_DATE_ODD", f"[0-9]{{4}}{_DAY}")
 DATE: Check = ("DATE_FORM", _date)
 DATE_OR_EMPTY: Check = ("DATE_FORM", lambda column: (column == "") | _date(column))
-TIMESTAMP = _matches("DATE_FORM", f"[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}(?:[T ]{_TIME})?")
+TIMESTAMP = _matches(
+    "DATE_FORM", f"[0-9]{{8}}|[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}(?:[T ]{_TIME})?"
+)
 RELATIONSHIP = _matches("RELATIONSHIP_FORM", "(?:(?:[0-9]{2}){1,4})?")
 POSTAL_CODE = _matches("POSTAL_CODE_FORM", "[0-9]{7}")
 POSTAL_CODE_OR_EMPTY = _matches("POSTAL_CODE_FORM", "(?:[0-9]{7})?")

@@ -11,7 +11,9 @@ CLAIMS = table(
     ("claim_no",),
     {
         "claim_no": _CLAIM_NO,
-        "received_at": Field("申請日時", "date and time of the application", (forms.TIMESTAMP,)),
+        "received_at": Field(
+            "申請日時", "date and time of the application", (forms.TIMESTAMP,), is_date=True
+        ),
         "claim_kind": claims.KIND["claim_kind"],
         "supersedes_no": replace(claims.KIND["supersedes_no"], item="元申請受付番号"),
         **claims.APPLICANT,

@@ -20,9 +20,9 @@ ROWS = table(
         "change_reason": Field(
             "異動事由", "death, moved_out, birth or moved_in", (forms.one_of(*REASONS),)
         ),
-        "changed_on": Field("異動年月日", "when it happened", (forms.DATE,)),
+        "changed_on": Field("異動年月日", "when it happened", (forms.DATE,), is_date=True),
         "notified_on": Field(
-            "届出年月日", "when the ward was told", (forms.DATE,), standard="異動届出年月日"
+            "届出年月日", "when the ward was told", (forms.DATE,), "異動届出年月日", is_date=True
         ),
         "name_kana": fields.NAME_KANA,
         "name_kanji": replace(fields.NAME_KANJI, checks=()),

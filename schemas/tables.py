@@ -18,7 +18,8 @@ class Field:
 
     item: the item's name in the sources that the layouts map. meaning: what it says. checks: its own rules.
     standard: the name in the source's published standard, where that is another one. holds_12_digits: the declared
-    form is itself a number of twelve digits, which could be taken for a My Number.
+    form is itself a number of twelve digits, which could be taken for a My Number. is_date: it holds a date, perhaps
+    with a time: a key of it is staged beside the text (`date_key_of`).
     """
 
     item: str
@@ -26,6 +27,15 @@ class Field:
     checks: tuple[Check, ...] = ()
     standard: str = ""
     holds_12_digits: bool = False
+    is_date: bool = False
+
+
+def date_key_of(column: str) -> str:
+    """The staged column that holds a date column's key: YYYYMMDD, unknown parts 00, null where there is no such date.
+
+    A birth date's is `date_key`, which is a match key too.
+    """
+    return "date_key" if column.endswith("birth_date") else f"{column}_key"
 
 
 class References(Protocol):
@@ -38,9 +48,6 @@ class References(Protocol):
     @property
     def day(self) -> str:
         """The day of receipt as YYYYMMDD."""
-
-    def read_dates(self, column: pd.Series) -> pd.Series:
-        """Dates of any style as YYYYMMDD; 00 for an unknown month or day, empty where there is no date."""
 
     def knows_postal_code(self, code: str) -> bool:
         """Whether the postal table has the code."""
@@ -56,7 +63,10 @@ class References(Protocol):
 
 
 class RowTest(Protocol):
-    """Judges rows: True where a row keeps the rule, by the index of `rows`."""
+    """Judges rows: True where a row keeps the rule, by the index of `rows`.
+
+    Every cell is text; the key of a date is empty where there is no date or it cannot be read.
+    """
 
     def __call__(self, rows: pd.DataFrame, references: References) -> pd.Series:
         """Judge each row."""
@@ -66,8 +76,9 @@ class RowTest(Protocol):
 class Rule:
     """A rule that one column cannot answer by its form alone: across columns, rows or reference tables.
 
-    code: of `schemas.rules`. column: where a breach is told. columns: what `test` reads. test: gives True for each row
-    that keeps the rule. scope: `table` where a row can only be judged with all others in sight.
+    code: of `schemas.rules`. column: where a breach is told. columns: what `test` reads, keys of dates among them.
+    test: gives True for each row that keeps the rule. scope: `table` where a row can only be judged with all others in
+    sight.
     """
 
     code: str
@@ -110,6 +121,11 @@ class Table:
         return tuple(name for name, _ in self.fields)
 
     @property
+    def date_keys(self) -> dict[str, str]:
+        """Our date columns -> the staged column of their key, in the staged order."""
+        return {name: date_key_of(name) for name, field in self.fields if field.is_date}
+
+    @property
     def codes(self) -> set[str]:
         """The rule codes that the schemas and the links can report."""
         of_columns = {code for _, field in self.fields for code, _ in field.checks}
@@ -117,7 +133,7 @@ class Table:
         return of_columns | of_rules | {link.code for link in self.links}
 
     def schema(self, references: References) -> pa.DataFrameSchema:
-        """The strict pandera schema of any part of the text table: columns, and the rules within a row."""
+        """The strict pandera schema of any part of the text table with its date keys: columns, rules within a row."""
         columns = {
             name: pa.Column(
                 None,
@@ -125,7 +141,7 @@ class Table:
                 description=f"{definition.item}: {definition.meaning}",
             )
             for name, definition in self.fields
-        }
+        } | {key: pa.Column(None) for key in self.date_keys.values()}
         return pa.DataFrameSchema(
             columns, checks=self._checks("row", references), name=self.name, strict=True
         )
@@ -135,7 +151,7 @@ class Table:
     ) -> tuple[tuple[str, ...], pa.DataFrameSchema]:
         """The columns that the rules across rows read, and their pandera schema; it needs the whole table."""
         read = {column for rule in self.rules if rule.scope == "table" for column in rule.columns}
-        columns = tuple(column for column in self.columns if column in read)
+        columns = tuple(c for c in (*self.columns, *self.date_keys.values()) if c in read)
         return columns, pa.DataFrameSchema(
             dict.fromkeys(columns, pa.Column(None)),
             checks=self._checks("table", references), name=self.name, strict=True,
@@ -164,10 +180,15 @@ def table(
     """A table from its columns by name, in the staged order, its rules and its links.
 
     Raises:
-        ValueError: a key, rule or link names a column that the table has not.
+        ValueError: a key, rule or link names a column that the table has not, or the key of a date has another's name.
     """
-    named = {*key, *(column for rule in rules for column in (rule.column, *rule.columns))}
-    named |= {link.column for link in links} | {link.where[0] for link in links if link.where}
-    if unknown := sorted(named - set(fields)):
+    made = Table(name, key, tuple(fields.items()), rules, links)
+    staged = [*made.columns, *made.date_keys.values()]
+    if len(staged) != len(set(staged)):
+        raise ValueError(f"{name}: the key of a date has the name of another column")
+    linked = {link.column for link in links} | {link.where[0] for link in links if link.where}
+    named = {*key, *(rule.column for rule in rules), *linked} - set(fields)
+    read = {column for rule in rules for column in rule.columns} - set(staged)
+    if unknown := sorted(named | read):
         raise ValueError(f"{name}: no such column: {', '.join(unknown)}")
-    return Table(name, key, tuple(fields.items()), rules, links)
+    return made

@@ -27,6 +27,8 @@ import pyarrow as pa
 from pipelines.intake import keys
 from pipelines.matching import claims as matching
 from pipelines.matching import relations as schemas
+from schemas.datasets import DATES
+from schemas.tables import date_key_of
 
 FOLDER = Path(__file__).parent / "sql" / "claims"
 TODAY = "20200603"
@@ -154,7 +156,7 @@ def _with_keys(rows: list[dict[str, str]], names: list[str], prefix: str) -> pa.
     table = pa.table({n: pa.array([row[n] for row in rows], pa.string()) for n in names})
     made = {
         "name_key": keys.name_key(table.column(f"{prefix}name_kanji")),
-        "date_key": keys.date_key(table.column(f"{prefix}birth_date")),
+        **{date_key_of(n): keys.date_key(table.column(n)) for n in names if n in DATES},
     }
     if prefix:
         kana = table.column("applicant_name_kana")

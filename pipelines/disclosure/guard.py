@@ -19,12 +19,16 @@ class PeriodClosed(DisclosureRefused):
 
 @dataclass(frozen=True)
 class Secret:
-    """One protected person: what must not stand in bytes that do not cover them. addresses: where they live now."""
+    """One protected person: what must not stand in bytes that do not cover them.
+
+    birth_date: as written; birth_key: as YYYYMMDD, None where it is not known. addresses: where they live now.
+    """
 
     person_id: str
     resident_id: str | None
     names: tuple[str, ...]
     birth_date: str
+    birth_key: str | None
     addresses: tuple[str, ...]
 
 
@@ -32,8 +36,8 @@ class Secret:
 class Register:
     """What the register says of the people a release is about, asked for only when something was found.
 
-    lines: (birth dates, household numbers) -> the lines of the households with somebody born then or of that number;
-    addresses: every household's address, once.
+    lines: (birth dates as YYYYMMDD, household numbers) -> the lines of the households with somebody born then or of
+    that number; addresses: every household's address, once.
     """
 
     lines: Callable[[frozenset[str], frozenset[str]], Iterable[str]]

@@ -17,9 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.disclosure.guard import DisclosureRefused, Register, Secret
-from pipelines.intake.keys import date_key
 
-_DATE = re.compile("[0-9]{8}")
+_DATE = re.compile("[0-9]{6,8}")
 _DASHES = "−‐―ー－"
 _BLANKS = " \u3000"
 _BETWEEN_NUMBERS = ("丁目", "番地の", "番地", "番")
@@ -54,8 +53,7 @@ def _leaking_people(text: str, secrets: Sequence[Secret], own: Register) -> tupl
     numbers, names = _find_numbers(text, secrets), _find_names(text, secrets)
     if not numbers and not names:
         return 0, 0
-    written = pa.array([s.birth_date for s in secrets if s.person_id in names], pa.string())
-    births = frozenset(date_key(written).drop_null().to_pylist())
+    births = frozenset(s.birth_key for s in secrets if s.birth_key and s.person_id in names)
     lines = fold("\n".join(own.lines(births, frozenset(numbers))))
     return (
         (numbers - _find_numbers(lines, secrets)).total(),
@@ -144,11 +142,10 @@ def _end_of_record(text: str, start: int) -> int:
 
 def _names_by_birth(secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
     """Birth date, as written and as eight digits -> name -> person."""
-    keys = date_key(pa.array([secret.birth_date for secret in secrets], pa.string())).to_pylist()
     by_birth: dict[str, dict[str, str]] = {}
-    for secret, key in zip(secrets, keys, strict=True):
+    for secret in secrets:
         names = {_fold_word(name): secret.person_id for name in secret.names if name}
-        for birth in {_fold_word(secret.birth_date), key} - {None, ""}:
+        for birth in {_fold_word(secret.birth_date), secret.birth_key or ""} - {""}:
             by_birth.setdefault(birth, {}).update(names)
     return by_birth
 

@@ -1,6 +1,6 @@
 """Row checks: the pandera schema of a table applied, and what broke told by row, column and rule only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -25,6 +25,14 @@ PROBLEM = pa.schema(
 
 # (column, rule, positions of the rows that break it)
 _Found = tuple[str, str, np.ndarray]
+
+
+def problems(table: str, column: str, rule: str, rows: Sequence[int] | pa.ChunkedArray) -> pa.Table:
+    """Rows, by their numbers in the source, that break one rule at one column; schema `PROBLEM`."""
+    count = len(rows)
+    told = [pa.repeat(pa.scalar(text), count) for text in (table, column, rule)]
+    numbers = rows if isinstance(rows, pa.ChunkedArray) else pa.array(rows, pa.int64())
+    return pa.table([told[0], numbers, *told[1:]], schema=PROBLEM)
 
 
 @cache
@@ -58,7 +66,7 @@ def check_rows(rows: pa.Table, table: Table, references: References) -> pa.Table
     """Check rows against every rule of their table.
 
     Args:
-        rows: our columns as text, and `row`.
+        rows: our columns as text, `row`, and each date's key, null where there is none.
         table: what they must keep.
         references: what the rules ask beside the rows.
 
@@ -70,33 +78,32 @@ def check_rows(rows: pa.Table, table: Table, references: References) -> pa.Table
     numbers = rows.column("row").to_numpy()
     return pa.concat_tables(
         [PROBLEM.empty_table()]
-        + [
-            pa.table(
-                {
-                    "table": pa.repeat(pa.scalar(table.name), len(at)),
-                    "row": numbers[at],
-                    "column": pa.repeat(pa.scalar(column), len(at)),
-                    "rule": pa.repeat(pa.scalar(rule), len(at)),
-                },
-                schema=PROBLEM,
-            )
-            for column, rule, at in found
-        ]
+        + [problems(table.name, column, rule, numbers[at]) for column, rule, at in found]
     ).combine_chunks()
 
 
 def _schema_problems(rows: pa.Table, table: Table, references: References) -> Iterator[_Found]:
     """What pandera finds: row by row in slices, then what only the whole table can tell."""
-    schema = table.schema(references)
+    schema, read = table.schema(references), (*table.columns, *table.date_keys.values())
     for start in range(0, rows.num_rows, _SLICE):
-        frame = rows.slice(start, _SLICE).select(table.columns).to_pandas()
+        frame = _frame(rows.slice(start, _SLICE).select(read), table)
         for column, rule, at in _broken(frame, schema):
             yield column, rule, at + start
         del frame
     pa.default_memory_pool().release_unused()
     columns, schema = table.schema_across_rows(references)
     if columns and rows.num_rows:
-        yield from _broken(rows.select(columns).to_pandas(), schema)
+        yield from _broken(_frame(rows.select(columns), table), schema)
+
+
+def _frame(rows: pa.Table, table: Table) -> pd.DataFrame:
+    """As the rules see rows: text in every cell, the key of a date that is not known is empty."""
+    for key in table.date_keys.values():
+        if key in rows.column_names:
+            filled = pc.fill_null(rows.column(key), "")
+            rows = rows.set_column(rows.column_names.index(key), key, filled)
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame
 
 
 def _broken(frame: pd.DataFrame, schema: pandera.DataFrameSchema) -> Iterator[_Found]:

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputRefused
-from pipelines.intake.keys import date_key
 from pipelines.intake.staging import Manifest, Staging, sha256
 from pipelines.programme import DateInside, Intake
+from schemas.tables import date_key_of
 
 Sheet = Mapping[str, str]
 SIGNERS = ("申告者", "確認者")
@@ -226,8 +226,8 @@ def assert_dated(
     Raises:
         InputRefused: more than half are later than the day, or the newest other one is older than the limit.
     """
-    table = next(t for t in tables.values() if inside.column in t.column_names)
-    dates = date_key(table.column(inside.column)).drop_null()
+    key = date_key_of(inside.column)
+    dates = next(t for t in tables.values() if key in t.column_names).column(key).drop_null()
     if len(dates) == 0:
         return
     limit = f"{day:%Y%m%d}"

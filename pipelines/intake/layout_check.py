@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipelines.errors import InputRefused
 from pipelines.intake import readers
 from pipelines.intake.date_styles import DateColumn
-from pipelines.intake.layouts import Layout, TableLayout
+from pipelines.intake.layouts import Layout, TableLayout, read_text
 from pipelines.intake.readers.delimited import header_of
 from pipelines.intake.readers.workbook import header_of_workbook
 from schemas.datasets import ITEMS
@@ -96,7 +96,7 @@ def _check_table(data: bytes, file: str, layout: Layout, key: str) -> TableCheck
     try:
         if layout.format != "fixed":
             check.header = compare_headers(list(table.columns), _header(data, file, layout))
-        text = _read(data, file, layout, table)
+        text = read_text(data, file, layout, table)
     except InputRefused as error:
         check.problems.append(str(error))
         if fitting := _fitting_encodings(data, layout, table):
@@ -116,14 +116,6 @@ def _check_table(data: bytes, file: str, layout: Layout, key: str) -> TableCheck
     return check
 
 
-def _read(data: bytes, file: str, layout: Layout, table: TableLayout) -> readers.TextTable:
-    if layout.format == "xlsx":
-        return readers.read_xlsx(data, list(table.columns), file)
-    if layout.format == "fixed":
-        return readers.read_fixed(data, layout.encoding, table.fixed, file)
-    return readers.read_csv(data, layout.encoding, list(table.columns), file, layout.delimiter)
-
-
 def _header(data: bytes, file: str, layout: Layout) -> list[str]:
     if layout.format == "xlsx":
         return header_of_workbook(data, file)
@@ -138,7 +130,7 @@ def _fitting_encodings(data: bytes, layout: Layout, table: TableLayout) -> list[
         if encoding == layout.encoding or layout.format == "xlsx":
             continue
         try:
-            _read(data, "", other, table)
+            read_text(data, "", other, table)
         except InputRefused:
             continue
         fitting.append(encoding)

@@ -5,6 +5,7 @@ A layout is a file `schemas/layouts/<municipality>/<name>.toml`: another municip
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +16,13 @@ import pyarrow.compute as pc
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.errors import InputRefused
+from pipelines.intake import readers
 from pipelines.intake.date_styles import DateColumn, read_dates
+from pipelines.intake.keys import date_key
 from pipelines.intake.keys.columns import plain_strings
 from pipelines.intake.readers import ENCODINGS, FixedWidth
 from pipelines.programme import ROOT, Part
-from schemas.datasets import COLUMNS
+from schemas.datasets import COLUMNS, DATES
 
 FOLDER = ROOT / "schemas" / "layouts"
 UNKNOWN = (
@@ -131,6 +134,10 @@ class Layout(Part):
         for part in ("codes", "dates"):
             if unknown := sorted(set(getattr(self, part)) - given):
                 raise ValueError(f"{part}: no table has the column {'、'.join(unknown)}")
+        if unknown := sorted(set(self.dates) - DATES):
+            raise ValueError(
+                f"dates: {'、'.join(unknown)} is no date of ours (schemas/datasets.py)"
+            )
         if unknown := sorted(set(self.chained) - set(self.codes)):
             raise ValueError(f"chained: {'、'.join(unknown)} has no codes")
         for column, width in self.chained.items():
@@ -189,6 +196,20 @@ def read_layout(path: Path, name: str) -> Layout:
         raise InputRefused(f"{path}: レイアウトを直してください。\n{told}") from None
 
 
+def read_text(data: bytes, file: str, layout: Layout, table: TableLayout) -> readers.TextTable:
+    """A table's file as text under the source's own headers; of an archive, the member's bytes.
+
+    Raises:
+        InputRefused: it is not in the layout's format, encoding or columns.
+    """
+    header = list(table.columns)
+    if layout.format == "xlsx":
+        return readers.read_xlsx(data, header, file)
+    if layout.format == "fixed":
+        return readers.read_fixed(data, layout.encoding, table.fixed, file)
+    return readers.read_csv(data, layout.encoding, header, file, layout.delimiter)
+
+
 def map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
     """The source's codes as ours; a code that the layout does not know keeps its text after a `?`."""
     for column in layout.codes:
@@ -203,19 +224,26 @@ def map_codes(rows: pa.Table, layout: Layout) -> pa.Table:
     return rows
 
 
-def map_dates(rows: pa.Table, layout: Layout) -> tuple[pa.Table, dict[str, pa.Array]]:
-    """Read the declared date columns.
+def map_dates(rows: pa.Table, layout: Layout, keys: Mapping[str, str]) -> tuple[pa.Table, pa.Table]:
+    """Read every date column, once: in the layout's styles where it declares them, else in any style.
+
+    keys: date column -> the name of its key (`Table.date_keys`).
 
     Returns:
-        The rows with YYYYMMDD in these columns, for the checks to look at (a text in no declared style keeps itself
-        after a `?` and so breaks its column's rule), and the dates by column: null where they cannot be read.
+        (the rows with each date's key beside the text, null where there is no date or it cannot be read; what the
+        checks look at). The checks see YYYYMMDD in the columns whose styles are declared, where a text in none of them
+        keeps itself after a `?` and so breaks its column's rule.
     """
-    dates = {}
-    for column, style in layout.dates.items():
-        if column in rows.column_names:
-            raw = plain_strings(rows.column(column))
+    seen = rows
+    for column, name in keys.items():
+        raw = plain_strings(rows.column(column))
+        if (style := layout.dates.get(column)) is None:
+            key = date_key(raw)
+        else:
             found = read_dates(raw, style)
-            seen = pc.coalesce(found, pc.binary_join_element_wise(UNKNOWN, raw, ""))
-            rows = rows.set_column(rows.column_names.index(column), column, seen)
-            dates[column] = pc.if_else(pc.equal(found, ""), pa.scalar(None, pa.string()), found)
-    return rows, dates
+            told = pc.coalesce(found, pc.binary_join_element_wise(UNKNOWN, raw, ""))
+            seen = seen.set_column(seen.column_names.index(column), column, told)
+            key = pc.if_else(pc.equal(found, ""), pa.scalar(None, pa.string()), found)
+        rows = rows.append_column(name, key)
+        seen = seen.append_column(name, key)
+    return rows, seen

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.intake.checks import PROBLEM
+from pipelines.intake import checks
 from schemas.tables import Link, Table
 
 # the values that a link may name; None where the delivery is judged against nothing that has them
@@ -24,20 +24,15 @@ def check_links(rows: pa.Table, table: Table, known: Known, told: pa.Table) -> p
     Returns:
         A table (table, row, column, rule): every broken link, in the order of the declaration.
     """
-    found = [PROBLEM.empty_table()]
+    found = [checks.PROBLEM.empty_table()]
     for link in table.links:
         values = known(link)
         if values is not None:
             lost = _lost(rows, link, values)
             malformed = _malformed(table, link, told)
             numbers = rows.column("row").filter(lost)
-            found.append(
-                _problems(
-                    table,
-                    link,
-                    numbers.filter(pc.invert(pc.is_in(numbers, value_set=malformed))),
-                )
-            )
+            untold = numbers.filter(pc.invert(pc.is_in(numbers, value_set=malformed)))
+            found.append(checks.problems(table.name, link.column, link.code, untold))
     return pa.concat_tables(found)
 
 
@@ -58,16 +53,3 @@ def _malformed(table: Table, link: Link, told: pa.Table) -> pa.Array:
     of_form = pc.is_in(told.column("rule"), value_set=pa.array(forms, pa.string()))
     here = pc.equal(told.column("column"), link.column)
     return told.filter(pc.and_(of_form, here)).column("row").combine_chunks()
-
-
-def _problems(table: Table, link: Link, numbers: pa.ChunkedArray) -> pa.Table:
-    count = len(numbers)
-    return pa.table(
-        {
-            "table": pa.repeat(table.name, count),
-            "row": numbers,
-            "column": pa.repeat(link.column, count),
-            "rule": pa.repeat(link.code, count),
-        },
-        schema=PROBLEM,
-    )

@@ -16,7 +16,15 @@ import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
 from pipelines.intake import attachments, checks, keys, links, mending, my_number, readers
-from pipelines.intake.layouts import FOLDER, UNKNOWN, Layout, load_layout, map_codes, map_dates
+from pipelines.intake.layouts import (
+    FOLDER,
+    UNKNOWN,
+    Layout,
+    load_layout,
+    map_codes,
+    map_dates,
+    read_text,
+)
 from pipelines.intake.mending import Mending
 from pipelines.intake.references import references
 from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
@@ -27,7 +35,8 @@ from schemas.tables import Link
 
 NOTHING: Mapping[str, tuple[date, int]] = MappingProxyType({})
 
-# staged key column -> (function, column it is made of), added where the table has that column
+# staged key column -> (function, column it is made of), added where the table has that column; those of dates are made
+# before the checks, which look at them (`map_dates`)
 KeyMaker = Callable[[pa.ChunkedArray, str], pa.Array]
 
 
@@ -40,7 +49,6 @@ KEYS: dict[str, tuple[KeyMaker, tuple[str, ...]]] = {
     "name_key": (_anywhere(keys.name_key), ("name_kanji", "applicant_name_kanji")),
     "kana_key": (_anywhere(keys.kana_key), ("name_kana", "applicant_name_kana")),
     "loose_kana_key": (_anywhere(keys.loose_kana_key), ("name_kana", "applicant_name_kana")),
-    "date_key": (_anywhere(keys.date_key), ("birth_date", "applicant_birth_date")),
     "address_key": (keys.address_key, ("address", "registered_address", "applicant_address")),
     "holder_key": (_anywhere(keys.loose_kana_key), ("account_holder_kana",)),
     "proxy_key": (_anywhere(keys.loose_kana_key), ("proxy_name_kana",)),
@@ -136,8 +144,9 @@ def _stage(
         text = mending.lay_over(text, table.name, laid)
         _assert_no_my_number(text, file, layout, table)
         rows = map_codes(_to_ours(text.rows, layout, table), layout)
-        seen, _ = map_dates(rows, layout)  # what the checks look at; the raw text is what is staged
-        broken = pa.concat_tables([_ragged(text, table), checks.check_rows(seen, table, refer)])
+        rows, seen = map_dates(rows, layout, table.date_keys)  # the raw text is what is staged
+        ragged = checks.problems(table.name, "", "ROW_LENGTH", text.ragged)
+        broken = pa.concat_tables([ragged, checks.check_rows(seen, table, refer)])
         broken = pa.concat_tables([broken, links.check_links(seen, table, known, broken)])
         broken = pa.concat_tables([broken, _not_in_layout(seen, layout, table, broken)])
         good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
@@ -146,9 +155,7 @@ def _stage(
         if table.name == "claims":
             claim_numbers = set(seen.column("claim_no").to_pylist())
         municipality = programme.benefit.municipality_code
-        tables[table.name] = WithColumns(
-            kept, partial(_add_keys, municipality=municipality, layout=layout)
-        )
+        tables[table.name] = WithColumns(kept, partial(_add_keys, municipality=municipality))
         tables[f"quarantine_{table.name}"] = bad
         tables[f"ragged_{table.name}"] = text.ragged_rows
         problems.append(
@@ -246,14 +253,9 @@ def _read(
     name = spec.file_name(dataset, day)
     archive_name, _, member = name.partition("#")
     data = files[archive_name]
-    header = list(spec.columns)
-    if layout.format == "xlsx":
-        return name, readers.read_xlsx(data, header, name)
-    if layout.format == "fixed":
-        return name, readers.read_fixed(data, layout.encoding, spec.fixed, name)
     if archive_name in archives:
         data = readers.read_member(archives[archive_name], member, archive_name)
-    return name, readers.read_csv(data, layout.encoding, header, name, layout.delimiter)
+    return name, read_text(data, name, layout, spec)
 
 
 def _to_ours(rows: pa.Table, layout: Layout, table: Table) -> pa.Table:
@@ -277,23 +279,10 @@ def _assert_no_my_number(text: readers.TextTable, file: str, layout: Layout, tab
     my_number.assert_no_my_number(text.ragged_rows.rename_columns(["row", "行全体"]), file)
 
 
-def _ragged(text: readers.TextTable, table: Table) -> pa.Table:
-    count = len(text.ragged)
-    return pa.table(
-        {
-            "table": [table.name] * count,
-            "row": list(text.ragged),
-            "column": [""] * count,
-            "rule": ["ROW_LENGTH"] * count,
-        },
-        schema=checks.PROBLEM,
-    )
-
-
 def _not_in_layout(seen: pa.Table, layout: Layout, table: Table, broken: pa.Table) -> pa.Table:
     """Codes and dates that the layout does not know, and that no rule on the form of their column has told yet."""
     silent = pa.array([rule.code for rule in RULES.values() if rule.severity == "warn"])
-    found = []
+    found = [checks.PROBLEM.empty_table()]
     for columns, rule, others in (
         (layout.codes, "CODE_UNKNOWN", silent),
         (layout.dates, "DATE_STYLE", pa.array(["DATE_ODD"])),
@@ -302,17 +291,10 @@ def _not_in_layout(seen: pa.Table, layout: Layout, table: Table, broken: pa.Tabl
         for column in columns:
             if column in seen.column_names:
                 odd = seen.filter(pc.starts_with(seen.column(column), UNKNOWN)).column("row")
-                told = set(
-                    telling.filter(pc.equal(telling.column("column"), column))
-                    .column("row")
-                    .to_pylist()
-                )
-                found += [
-                    {"table": table.name, "row": row, "column": column, "rule": rule}
-                    for row in odd.to_pylist()
-                    if row not in told
-                ]
-    return pa.Table.from_pylist(found, schema=checks.PROBLEM)
+                told = telling.filter(pc.equal(telling.column("column"), column)).column("row")
+                untold = pc.invert(pc.is_in(odd, value_set=told.combine_chunks()))
+                found.append(checks.problems(table.name, column, rule, odd.filter(untold)))
+    return pa.concat_tables(found)
 
 
 def _drop_repeated(good: pa.Table, seen: pa.Table, table: Table) -> pa.Table:
@@ -347,23 +329,14 @@ def _judged_against(
 def _attachments_of_nobody(owners: Sequence[str], claim_numbers: set[str], file: str) -> pa.Table:
     """Attachments whose claim is not in the archive, be it accepted or not; their row is their place among them."""
     found = [place for place, owner in enumerate(owners, start=1) if owner not in claim_numbers]
-    count = len(found)
-    return pa.table(
-        {
-            "table": ["attachments"] * count, "row": found, "column": ["claim_no"] * count,
-            "rule": ["ATTACHMENT_CLAIM_UNKNOWN"] * count, "file": [file] * count,
-        },
-        schema=checks.PROBLEM.append(pa.field("file", pa.string())),
-    )  # fmt: skip
+    told = checks.problems("attachments", "claim_no", "ATTACHMENT_CLAIM_UNKNOWN", found)
+    return told.append_column("file", pa.array([file] * len(found), pa.string()))
 
 
-def _add_keys(rows: pa.Table, municipality: str, layout: Layout) -> pa.Table:
-    """Match keys beside the text; a date whose style the layout declares is read in that style only."""
-    _, dates = map_dates(rows, layout)
+def _add_keys(rows: pa.Table, municipality: str) -> pa.Table:
+    """Match keys beside the text."""
     for key, (make, sources) in KEYS.items():
         for source in sources:
             if source in rows.column_names:
-                declared = dates.get(source) if key == "date_key" else None
-                made = make(rows.column(source), municipality) if declared is None else declared
-                rows = rows.append_column(key, made)
+                rows = rows.append_column(key, make(rows.column(source), municipality))
     return rows

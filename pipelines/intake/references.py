@@ -8,11 +8,6 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from pipelines.intake.keys import date_key
 from pipelines.intake.keys.towns import fold_place
 from pipelines.outputs.postal_towns import Kind, Zone, find_zone
 
@@ -25,11 +20,6 @@ class ReferenceTables:
 
     base_date: str
     day: str
-
-    def read_dates(self, column: pd.Series) -> pd.Series:
-        """Dates of any style as YYYYMMDD; 00 for an unknown month or day, empty where there is no date."""
-        keys = pc.fill_null(date_key(pa.array(column)), "")
-        return pd.Series(keys.to_pandas().to_numpy(), index=column.index, dtype="str")
 
     def knows_postal_code(self, code: str) -> bool:
         """Whether the postal table has the code."""

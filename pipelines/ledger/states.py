@@ -58,6 +58,7 @@ MOVES: frozenset[tuple[Entitlement, Entitlement]] = frozenset(
     | {
         (_E.ELSEWHERE_PENDING, _E.ELSEWHERE),
         (_E.APPROVED, _E.IN_PAYMENT),
+        (_E.APPROVED, _E.HELD),  # a change of the person's waits in quarantine
         (_E.APPROVED, _E.UNCLAIMED),  # a protection arrives before the payment is sent
         (_E.APPROVED, _E.ELSEWHERE_PENDING),
         (_E.APPROVED, _E.ELSEWHERE),

@@ -79,6 +79,7 @@ addition = sa.Table(
     sa.Column("address", sa.Text, nullable=False),
     sa.Column("address_supplement", sa.Text, nullable=False),
     sa.Column("head_name_kanji", sa.Text, nullable=False),
+    sa.Column("date_key", sa.Text),  # the birth date as staging read it
 )  # fmt: skip
 
 # A store of its own: whereabouts and reasons never join the eligible people's data on the way out.

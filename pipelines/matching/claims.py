@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.intake.keys import alias_key, date_key, name_key
+from pipelines.intake.keys import alias_key, name_key
 from pipelines.matching import planted
 from pipelines.matching.accounts import read_accounts
 from pipelines.matching.engine import MatchingError, run_steps
@@ -60,8 +60,9 @@ def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
         return pc.if_else(pc.equal(column, ""), None, column)
 
     online = channel == "online"
-    arrival = _digits(text("received_at")) if online else date_key(text("received_on"))
-    effective = arrival if online else pc.coalesce(date_key(text("postmarked_on")), arrival)
+    received = text("received_at_key" if online else "received_on_key")
+    arrival = _moments(received, text("received_at")) if online else received
+    effective = received if online else pc.coalesce(text("postmarked_on_key"), received)
     accounts = read_accounts(claims)
     lacking = (
         pc.equal(claims.column("attachments"), "0")
@@ -70,7 +71,7 @@ def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
     )
     columns = {
         "claim_id": claims.column("claim_no"), "channel": pa.array([channel] * claims.num_rows, pa.string()),
-        "arrival": arrival, "effective_on": pc.utf8_slice_codeunits(effective, 0, 8),
+        "arrival": arrival, "effective_on": effective,
         "supersedes_id": text("supersedes_no"), "proxy_kind": pc.coalesce(text("proxy_kind"), pa.scalar("")),
         "account_key": pa.array([a.key for a in accounts], pa.string()),
         "account_fault": pa.array([a.key is None for a in accounts], pa.bool_()),
@@ -79,8 +80,11 @@ def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
     return pa.table({f.name: columns.get(f.name, text(f.name)) for f in CLAIM}, schema=CLAIM)
 
 
-def _digits(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.replace_substring_regex(column, r"[^0-9]", "")
+def _moments(days: pa.ChunkedArray, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Date keys with the digits of the time that the text gives behind the date, so that they sort; null as the key."""
+    times = pc.struct_field(pc.extract_regex(texts, r"(?P<time>[0-9]{2}:[0-9:.]*)Z?$"), "time")
+    digits = pc.replace_substring_regex(pc.coalesce(times, pa.scalar("")), r"[^0-9]", "")
+    return pc.binary_join_element_wise(days, digits, "")
 
 
 def member_relation(members: pa.Table) -> pa.Table:

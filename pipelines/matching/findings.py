@@ -44,6 +44,11 @@ FINDINGS = {
         Finding("PROXY", "none", "代理人による申請です。"),
         Finding("PROXY_NOT_MEMBER", "hold", "代理人が世帯員と確認できません。"),
         Finding("DEFICIENT", "wait", "書類に不備があります。"),
+        Finding(
+            "CHANGE_IN_QUARANTINE",
+            "hold",
+            "本人の異動の行が保留中です。行を直すと支給か対象外かが決まります。",
+        ),
     )
 }
 

@@ -14,7 +14,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Addition:
-    """A person who is eligible by evidence, not by the snapshot; the fields are the register's items."""
+    """A person who is eligible by evidence, not by the snapshot; the fields are the register's items.
+
+    date_key: the birth date as YYYYMMDD, as staging read it; None where it cannot be read.
+    """
 
     person: Person
     evidence: str
@@ -26,6 +29,7 @@ class Addition:
     address: str = ""
     address_supplement: str = ""
     head_name_kanji: str = ""
+    date_key: str | None = None
 
 
 @dataclass(frozen=True)

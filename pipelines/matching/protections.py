@@ -65,7 +65,7 @@ def place(kind: ListKind, values: dict[str, Any], prefix: str, base_date: str) -
     prefix: how an address or municipality here begins. base_date: YYYYMMDD.
     """
     if kind == "facility":
-        discharged = values["discharged_key"]
+        discharged = values["discharged_on_key"]
         if discharged and _latest_day(discharged) <= base_date:
             return None
         address = values["facility_address"]
@@ -152,7 +152,7 @@ def _add(row: ListRow, programme: str, effects: Effects) -> str:
         effects.additions.append(
             Addition(
                 Person(person_id, None, None), row.evidence, values["name_kanji"], values.get("name_kana", ""),
-                values["birth_date"], address=address,
+                values["birth_date"], address=address, date_key=values["date_key"],
             )
         )  # fmt: skip
     return person_id

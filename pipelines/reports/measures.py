@@ -21,9 +21,9 @@ SQL = ROOT / "sql" / "reports"
 _DECIMALS = 4
 # what the SQL reads; a dataset without a column has it as null
 _TEXT = (
-    "resident_id", "household_id", "relationship", "name_kana", "birth_date", "address", "postal_code", "change_reason",
-    "sex", "discharged_on", "claim_no", "claim_kind", "yucho_symbol", "account_holder_kana", "deficiency_code",
-    "name_key", "date_key",
+    "resident_id", "household_id", "relationship", "name_kana", "address", "postal_code", "change_reason",
+    "sex", "discharged_on", "discharged_on_key", "claim_no", "claim_kind", "yucho_symbol", "account_holder_kana",
+    "deficiency_code", "name_key", "date_key",
 )  # fmt: skip
 _MEMBER = ("claim_no", "not_wanted")
 _REGISTER = ("resident_id", "household_id")

@@ -34,6 +34,8 @@ ITEMS = (
 )  # fmt: skip
 KEYS = ("name_key", "kana_key", "loose_kana_key", "date_key", "address_key")
 PEOPLE = pa.schema([(n, pa.string()) for n in ("person_id", *ITEMS, *KEYS)])
+# people rows before their other keys are made: a birth date is read by staging alone, which knows its style
+WRITTEN = pa.schema([(n, pa.string()) for n in ("person_id", *ITEMS, "date_key")])
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Campaign:
     def additions(self) -> pa.Table:
         """People who are eligible by evidence (schema `PEOPLE`), with match keys made from what the evidence says."""
         a, e = tables.addition, tables.entitlement
-        columns = [a.c[n] if n in a.c else e.c[n] for n in ("person_id", *ITEMS)]
+        columns = [a.c[n] if n in a.c else e.c[n] for n in WRITTEN.names]
         query = (
             sa.select(*columns)
             .join(e, (e.c.programme == a.c.programme) & (e.c.person_id == a.c.person_id))
@@ -121,7 +123,7 @@ class Campaign:
             .order_by(a.c.person_id)
         )
         with self.ledger.read() as connection:
-            rows = fetch(connection, query, pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]))
+            rows = fetch(connection, query, WRITTEN)
         return add_keys(rows, self.programme.benefit.municipality_code)
 
     def people(self) -> pa.Table:
@@ -167,7 +169,7 @@ class Campaign:
         secrets = tuple(
             Secret(
                 row["person_id"], row["resident_id"], (row["name_kanji"], row["name_kana"]), row["birth_date"],
-                tuple(addresses.get(row["person_id"], ())),
+                row["date_key"], tuple(addresses.get(row["person_id"], ())),
             )
             for row in kept.to_pylist()
         )  # fmt: skip
@@ -222,7 +224,7 @@ def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
 
     def lines(births: frozenset[str], households: frozenset[str]) -> list[str]:
         own = rows()
-        born = pc.is_in(own.column("birth_date"), value_set=_ids(set(births)))
+        born = pc.is_in(own.column("date_key"), value_set=_ids(set(births)))
         near = own.filter(born).column("household_id").drop_null().combine_chunks()
         named = pc.is_in(own.column("household_id"), value_set=_ids(set(households)))
         return household_lines(
@@ -276,11 +278,10 @@ def withheld_people(everybody: pa.Table, protected: set[str], braille: set[str])
 
 
 def add_keys(rows: pa.Table, municipality: str) -> pa.Table:
-    """Match keys for people rows that were not staged."""
+    """Match keys for people rows (schema `WRITTEN`) that were not staged."""
     made = {
         "name_key": keys.name_key(rows.column("name_kanji")), "kana_key": keys.kana_key(rows.column("name_kana")),
         "loose_kana_key": keys.loose_kana_key(rows.column("name_kana")),
-        "date_key": keys.date_key(rows.column("birth_date")),
         "address_key": keys.address_key(rows.column("address"), municipality),
     }  # fmt: skip
     for name, column in made.items():

@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused
-from pipelines.intake.keys import date_key
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.states import MOVES, Entitlement
@@ -181,7 +180,7 @@ def eligible_arrivals(c: Campaign, rows: pa.Table) -> pa.Table:
     """Births and arrivals up to and on the base date: late registrations of eligible people."""
     came = arrivals(rows)
     limit = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
-    return came.filter(pc.less_equal(date_key(came.column("changed_on")), limit))
+    return came.filter(pc.less_equal(came.column("changed_on_key"), limit))
 
 
 def late_arrivals(c: Campaign, day: date) -> pa.Table | None:
@@ -191,7 +190,7 @@ def late_arrivals(c: Campaign, day: date) -> pa.Table | None:
         return None
     came = arrivals(rows)
     limit = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
-    return came.filter(pc.greater(date_key(came.column("changed_on")), limit))
+    return came.filter(pc.greater(came.column("changed_on_key"), limit))
 
 
 def _is(rows: pa.Table, *reasons: str) -> pa.ChunkedArray:
@@ -200,5 +199,5 @@ def _is(rows: pa.Table, *reasons: str) -> pa.ChunkedArray:
 
 def _before_base_date(c: Campaign, rows: pa.Table) -> pa.ChunkedArray:
     return pc.less(
-        date_key(rows.column("changed_on")), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
+        rows.column("changed_on_key"), pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
     )

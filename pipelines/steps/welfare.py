@@ -23,7 +23,7 @@ from pipelines.matching.linkage import link
 from pipelines.matching.persons import Addition, Person
 from pipelines.matching.protections import Effects, ListRow, interpret
 from pipelines.steps import inbox, register
-from pipelines.steps.campaign import ITEMS, Campaign, add_keys
+from pipelines.steps.campaign import WRITTEN, Campaign, add_keys
 from pipelines.steps.deliveries import LINKED, USED, Delivery, name_of
 
 _LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
@@ -255,7 +255,7 @@ def _late_registrations(c: Campaign, delivery: Delivery) -> list[Addition]:
             Person(f"R{row['resident_id']}", row["resident_id"], row["household_id"]),
             f"{evidence}:{row['row']}",
             row["name_kanji"], row["name_kana"], row["birth_date"], row["relationship"], row["postal_code"],
-            row["address"], row["address_supplement"], row["head_name_kanji"],
+            row["address"], row["address_supplement"], row["head_name_kanji"], row["date_key"],
         )
         for row in rows.to_pylist()
         if row["resident_id"] not in known
@@ -280,12 +280,12 @@ def _as_people(c: Campaign, additions: Iterable[Addition]) -> pa.Table:
             "name_kana": a.name_kana, "name_kanji": a.name_kanji, "relationship": a.relationship,
             "birth_date": a.birth_date, "postal_code": a.postal_code, "address": a.address,
             "address_supplement": a.address_supplement, "head_name_kanji": a.head_name_kanji,
+            "date_key": a.date_key,
         }
         for a in additions
         if a.person.person_id not in known
     ]  # fmt: skip
-    items = pa.schema([(n, pa.string()) for n in ("person_id", *ITEMS)])
-    return add_keys(pa.Table.from_pylist(rows, items), c.programme.benefit.municipality_code)
+    return add_keys(pa.Table.from_pylist(rows, WRITTEN), c.programme.benefit.municipality_code)
 
 
 def _link_rows(rows: pa.Table, everybody: pa.Table, source: str) -> Iterable[ListRow]:
@@ -298,8 +298,6 @@ def _link_rows(rows: pa.Table, everybody: pa.Table, source: str) -> Iterable[Lis
         _with_keys(everybody, "person_id"),
     )
     found = {row["row_id"]: row for row in outcomes.to_pylist()}
-    if "discharged_on" in rows.column_names:
-        rows = rows.append_column("discharged_key", keys.date_key(rows.column("discharged_on")))
     for row_id, values in zip(evidence.to_pylist(), rows.to_pylist(), strict=True):
         outcome = found[row_id]
         yield ListRow(

@@ -25,6 +25,7 @@ from pipelines.intake import receive
 from pipelines.intake.layouts import Layout, load_layout
 from pipelines.intake.staging import Manifest, Staging
 from schemas.datasets import DATASETS
+from schemas.tables import date_key_of
 from tests.bad_files import make as bad
 from tests.intake_files import (
     PEOPLE,
@@ -168,9 +169,9 @@ def _whole(layout: Layout, columns: object, cells: list[str]) -> tuple[str, ...]
 
 
 def _assert_dates(layout: Layout, row: Mapping[str, str | None]) -> None:
-    if "birth_date" in layout.dates and "birth_date" in row:
-        read = layout.dates["birth_date"].read(row["birth_date"] or "")
-        assert row["date_key"] == ((read and read[0]) or None), "a date key of another date"
+    for column in layout.dates.keys() & row.keys():
+        read = layout.dates[column].read(row[column] or "")
+        assert row[date_key_of(column)] == ((read and read[0]) or None), "a key of another date"
 
 
 def reread(layout: Layout, table: str, data: bytes) -> dict[int, list[str]]:

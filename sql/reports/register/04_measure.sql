@@ -2,7 +2,7 @@
 with people as (
     select
         avg(case when present.name_kana = '' then 1.0 else 0.0 end) as empty_kana_share,
-        avg(case when present.birth_date like '%00' then 1.0 else 0.0 end) as unknown_birth_share,
+        avg(case when present.date_key like '%00' then 1.0 else 0.0 end) as unknown_birth_share,
         avg(case when present.is_local then 1.0 else 0.0 end) as local_address_share,
         count(distinct substr(present.postal_code, 1, 3)) as postal_areas
     from present

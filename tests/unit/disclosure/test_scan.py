@@ -12,6 +12,7 @@ SECRET = Secret(
     "0000000009",
     ("髙橋\u3000花子", "タカハシ\u3000ハナコ"),
     "19800401",
+    "19800401",
     ("東京都新宿区西新宿２丁目８番１号\u3000第１都庁ー１０１",),
 )
 OTHERS = ["0000000001,見本\u3000太郎,ミホン\u3000タロウ,19700101,新宿１丁目"] * 3
@@ -80,16 +81,19 @@ def test_every_record_is_counted():
     assert "住民番号1件、氏名と生年月日2件、現在の居所1件" in message
 
 
-@pytest.mark.parametrize("written", ["昭和55年4月1日", "S55.4.1", "1980-04-01", "１９８０/4/1"])
+@pytest.mark.parametrize(
+    "written", ["昭和55年4月1日", "S55.4.1", "1980-04-01", "１９８０/4/1", "3550401"]
+)
 def test_f34_a_birth_date_as_a_list_wrote_it_is_found(written):
-    secret = Secret("A1", None, ("髙橋\u3000花子",), written, ())
+    secret = Secret("A1", None, ("髙橋\u3000花子",), written, "19800401", ())
     assert "氏名と生年月日1件" in _found(f"髙橋花子,{written}", secrets=[secret])
     assert "氏名と生年月日1件" in _found("髙橋花子,19800401", secrets=[secret])
     _scan("髙橋花子,19800402", secrets=[secret])
+    _scan("髙橋花子,135504019", secrets=[secret])
 
 
 def test_a_birth_date_with_unknown_parts_is_found():
-    secret = Secret("R7", "0000000007", ("髙橋\u3000花子",), "19450000", ())
+    secret = Secret("R7", "0000000007", ("髙橋\u3000花子",), "19450000", "19450000", ())
     _found("髙橋花子,19450000", secrets=[secret])
 
 
@@ -118,7 +122,7 @@ def test_a_name_and_a_birth_date_of_two_records_stop_nothing():
 
 
 def test_a_person_without_a_name_or_number_stops_nothing_by_chance():
-    nobody = Secret("A1", None, ("", ""), "19800401", ("", "新宿"))
+    nobody = Secret("A1", None, ("", ""), "19800401", "19800401", ("", "新宿"))
     _scan(*OTHERS, "見本,19800401,新宿", secrets=[nobody])
 
 
@@ -145,7 +149,7 @@ def test_f34_once_more_than_the_register_says_is_a_leak(more):
     ],
 )
 def test_f34_other_ways_to_write_a_house_number_are_found(address):
-    secret = Secret("R9", None, (), "", ("東京都新宿区西新宿２丁目８番１号第１都庁ー１０１",))
+    secret = Secret("R9", None, (), "", None, ("東京都新宿区西新宿２丁目８番１号第１都庁ー１０１",))
     if address.endswith("都庁101"):
         _scan(address, secrets=[secret])  # without its dash it is another building's name
     else:
@@ -153,7 +157,7 @@ def test_f34_other_ways_to_write_a_house_number_are_found(address):
 
 
 def test_a_longer_house_number_is_another_house():
-    secret = Secret("R9", None, (), "", ("東京都新宿区西新宿２丁目８番１",))
+    secret = Secret("R9", None, (), "", None, ("東京都新宿区西新宿２丁目８番１",))
     _scan("東京都新宿区西新宿２丁目８番１１号", secrets=[secret])
     _found("東京都新宿区西新宿２丁目８番１号", secrets=[secret])
 

@@ -7,8 +7,10 @@ import pytest
 
 from pipelines.errors import InputRefused
 from pipelines.intake import gates
+from pipelines.intake.keys import date_key
 from pipelines.intake.staging import Manifest, Staging, sha256
 from pipelines.programme import ROOT, DateInside, Intake, load_programme
+from schemas.datasets import DATES
 from tests.unit.intake.refusals import CANARY, refusal
 
 FIRST = date(2020, 5, 18)
@@ -152,7 +154,9 @@ INSIDE = DateInside(column="notified_on", max_age_days=31)
 
 
 def _dated(*dates):
-    return {"rows": pa.table({"notified_on": pa.array(dates, pa.string())})}
+    """A delivery with these dates, as staged: the text and its key."""
+    texts = pa.array(dates, pa.string())
+    return {"rows": pa.table({"notified_on": texts, "notified_on_key": date_key(texts)})}
 
 
 @pytest.mark.parametrize(
@@ -209,6 +213,7 @@ def test_the_programme_gates_datasets_and_columns_that_exist():
     programme = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
     for dataset, inside in programme.intake.date_inside.items():
         assert inside.column in programme.source(dataset).columns
+        assert inside.column in DATES
     lists = {source.dataset for source in programme.list_sources}
     assert set(programme.intake.may_repeat) <= lists
     assert programme.intake.attachment_scanner == ()

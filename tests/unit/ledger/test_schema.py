@@ -2,12 +2,14 @@
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
-from pipelines.ledger.engine import open_engine, open_ledger
+from pipelines.ledger.engine import MIGRATIONS, open_engine, open_ledger
 from pipelines.ledger.states import MOVES, Batch, Entitlement
 from tests.unit.ledger.ledger_world import (
     AMOUNT,
@@ -67,6 +69,27 @@ def test_the_migrations_make_what_the_code_thinks(ledger, unmigrated):
         wanted = _shape(connection)
     engine.dispose()
     assert migrated == wanted
+
+
+def test_additions_of_an_earlier_schema_get_the_key_of_their_birth_date(unmigrated):
+    engine = open_engine(unmigrated)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    written = {"A1": "昭和55年4月1日", "A2": "不明"}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for person, birth in written.items():
+            values = dict.fromkeys((c.name for c in tables.addition.c if c.name != "date_key"), "")
+            row = {**values, "person_id": person, "birth_date": birth}
+            connection.execute(sa.insert(tables.addition).values(**row))
+    engine.dispose()
+    engine = open_ledger(unmigrated)
+    a = tables.addition
+    with engine.begin() as connection:
+        found = connection.execute(sa.select(a.c.person_id, a.c.date_key)).all()
+    engine.dispose()
+    assert sorted(map(tuple, found)) == [("A1", "19800401"), ("A2", None)]
 
 
 def test_opening_a_ledger_migrates_it_once(unmigrated):

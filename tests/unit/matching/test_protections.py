@@ -18,7 +18,7 @@ def _facility(registered, facility, discharged=None):
     return {
         "registered_address": registered,
         "facility_address": facility,
-        "discharged_key": discharged,
+        "discharged_on_key": discharged,
     }
 
 

@@ -1,0 +1,74 @@
+"""A register change that waits in quarantine holds the payment of the person it names until it is mended."""
+
+import pytest
+import sqlalchemy as sa
+
+from pipelines.ledger import tables
+from pipelines.steps import claims, payments, register, waiting_changes
+from tests.unit.steps.dated_world import DAY, NEXT, mend_changes, send_changes, send_claims, states
+
+DATES = dict.fromkeys((1, 2, 3, 4), ("5020518", ""))
+CODE = waiting_changes.CODE
+
+
+@pytest.fixture
+def approved(campaign):
+    """Everybody's claim is approved."""
+    send_claims(campaign, DAY, DATES)
+    claims.match_and_decide(campaign, DAY)
+    assert {state for state, _ in states(campaign).values()} == {"approved"}
+    return campaign
+
+
+def _findings(c):
+    f = tables.finding
+    with c.ledger.read() as connection:
+        query = sa.select(f.c.person_id, f.c.claim_id, f.c.severity).where(f.c.code == CODE)
+        return sorted(map(tuple, connection.execute(query)))
+
+
+def test_whoever_may_be_dead_is_held_and_the_others_are_paid(approved):
+    assert send_changes(
+        approved,
+        (1, "死亡", "先月"),
+        (2, "改名", "5020420"),  # an unknown reason may be anything
+        (9, "死亡", "先月"),  # nobody of ours
+        "x,0000000003,死亡,5020420,5020510,,,,,,,,",  # names nobody
+    )["quarantined"] == 4  # fmt: skip
+    drafted = payments.draft(approved, DAY)
+    assert (drafted["people"], drafted["change_held"], drafted["change_freed"]) == (2, 2, 0)
+    assert states(approved) == {
+        "1": ("held", CODE), "2": ("held", CODE), "3": ("in_payment", ""), "4": ("in_payment", "")
+    }  # fmt: skip
+    assert _findings(approved) == [
+        ("R0000000001", "P1", "review"), ("R0000000002", "P2", "review")
+    ]  # fmt: skip
+
+
+def test_an_arrival_or_a_later_departure_in_quarantine_holds_nobody(approved):
+    lost = "{0:010d},x,{1},{2},5020510,,,,,,,,"
+    rows = [(1, "転出", "5020501"), (2, "転入", "5020401"), (3, "転出", "5020426"), (4, "転出", "")]
+    assert send_changes(approved, *(lost.format(*row) for row in rows))["quarantined"] == 4
+    assert payments.draft(approved, DAY)["change_held"] == 2
+    assert {p for p, (state, _) in states(approved).items() if state == "held"} == {"3", "4"}
+
+
+def test_a_mended_row_decides(approved):
+    send_changes(approved, (1, "死亡", "先月"), (2, "死亡", "先月"), (3, "死亡", "先月"))
+    assert payments.draft(approved, DAY)["change_held"] == 3
+    mended = {2: {"異動年月日": "5020420"}, 3: {"異動年月日": "5020501"}}
+    assert mend_changes(approved, DAY, mended)["accepted"] == 2
+    register.apply_changes(approved, NEXT)
+    drafted = payments.draft(approved, NEXT)
+    assert (drafted["people"], drafted["change_held"], drafted["change_freed"]) == (1, 0, 1)
+    assert {p: state for p, (state, _) in states(approved).items()} == {
+        "1": "ineligible", "2": "in_payment", "3": "held", "4": "in_payment"
+    }  # fmt: skip
+
+
+def test_a_programme_may_only_note_it(approved):
+    noting = {**approved.programme.findings, CODE: "note"}
+    approved.__dict__["programme"] = approved.programme.model_copy(update={"findings": noting})
+    send_changes(approved, (1, "死亡", "先月"))
+    assert payments.draft(approved, DAY)["people"] == 4
+    assert _findings(approved) == [("R0000000001", "P1", "note")]
