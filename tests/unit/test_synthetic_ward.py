@@ -237,7 +237,9 @@ def test_every_code_of_the_rules_occurs() -> None:
     page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     rules = set(re.findall(r"^\| ([A-Z_]+) \|", page, re.MULTILINE))
     codes = {c for row in read("truth/claims.csv") for c in row["codes"].split(";") if c}
-    assert codes == rules
+    assert codes == rules - {
+        "CHANGE_IN_QUARANTINE"
+    }  # of a change that cannot be read, not of a claim
 
 
 def test_truth_covers_everybody_once() -> None:

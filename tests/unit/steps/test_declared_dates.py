@@ -12,7 +12,7 @@ from pipelines.ledger import people
 from pipelines.matching.claims import claim_relation
 from pipelines.matching.persons import Protection
 from pipelines.steps import approvals, claims, register, welfare
-from pipelines.steps.campaign import own_register
+from pipelines.steps.campaign import Campaign, own_register
 from schemas import forms
 from schemas.datasets import DATASETS
 from tests.unit.intake.intake_world import arrive, csv_bytes
@@ -115,7 +115,8 @@ def test_a_protected_birth_date_is_known_to_the_scan_in_eight_digits_too(campaig
     everybody = campaign.people()
     compact = pa.array(["3550401"] * everybody.num_rows)
     at = everybody.column_names.index("birth_date")
-    campaign.__dict__["snapshot_people"] = everybody.set_column(at, "birth_date", compact)
+    written = everybody.set_column(at, "birth_date", compact)
+    monkeypatch.setattr(Campaign, "snapshot_people", written)
     with campaign.ledger.write() as connection:
         kept = Protection("R0000000001", "facility_children", "facility", "linked", "list:2", "")
         people.protect(connection, campaign.programme.id, [kept], DAY)
