@@ -60,11 +60,10 @@ def _receive(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     if not sent.files:
         return {"dataset": dataset, "received": False, **told}
     if staged is None and c.ledger.result_of(undecided.STEP, day) is not None:
-        with inbox.noting_refusals(c, dataset, day):
-            raise InputRefused(
-                f"{dataset} {day}: この日の申請はもう突合しました。"
-                "あとから届いた申請は、次の業務日の日付で受け取ってください。"
-            )
+        raise InputRefused(
+            f"{dataset} {day}: この日の申請はもう突合しました。"
+            "あとから届いた申請は、次の業務日の日付で受け取ってください。"
+        )
     result = inbox.stage_and_enter(
         c, dataset, day, sent.files, sent.assert_rows_declared, sheets=sent.sheets, doubt=sent.doubt
     )
