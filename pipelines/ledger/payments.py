@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -133,6 +133,7 @@ _PAYMENT = (
     "programme", "payment_key", "batch_id", "claim_id", "attempt", "follows", "people", "amount_yen", "bank_code",
     "branch_code", "account_type", "account_number", "payee_kana",
 )  # fmt: skip
+_UNSENT = frozenset({Batch.DRAFTED, Batch.APPROVED})
 _ITEM = ("programme", "payment_key", "person_id", "amount_yen", "live")
 
 
@@ -197,7 +198,7 @@ def _members(
 
 
 def set_batch_state(
-    connection: sa.Connection, programme: str, batch_id: str, before: set[Batch], after: Batch
+    connection: sa.Connection, programme: str, batch_id: str, before: Set[Batch], after: Batch
 ) -> None:
     """Move a batch, from one of `before`.
 
@@ -218,16 +219,44 @@ def set_batch_state(
 
 
 def void(connection: sa.Connection, programme: str, batch_id: str, cause: str, day: date) -> None:
-    """Take a batch back before it is sent: its people are approved again, its payments no longer live."""
-    set_batch_state(
-        connection, programme, batch_id, {Batch.DRAFTED, Batch.APPROVED}, Batch.REJECTED
+    """Take a batch back before it is sent: its people are approved again, its payments no longer live.
+
+    A file that was built for it is withdrawn.
+    """
+    set_batch_state(connection, programme, batch_id, _UNSENT, Batch.REJECTED)
+    p, b, r = tables.payment, tables.batch, tables.release
+    its_file = sa.select(b.c.file_name).filter_by(programme=programme, batch_id=batch_id)
+    connection.execute(
+        sa.update(r)
+        .where(r.c.programme == programme, r.c.name == its_file.scalar_subquery())
+        .values(state="withdrawn")
     )
-    p = tables.payment
     _unlive(connection, programme, p.c.batch_id == batch_id)
     approved = _members(programme, [batch_id], sa.literal(str(Entitlement.APPROVED)))
     people = move_found(connection, programme, approved, cause, day)
     detail = {"cause": cause, "people": people}
     record(connection, programme, "batch.voided", "system", batch_id, detail, day)
+
+
+def take_back(
+    connection: sa.Connection, programme: str, people: Iterable[str], cause: str, day: date
+) -> int:
+    """Void every batch that is not sent yet and pays one of these people; returns how many batches."""
+    b, p, i = tables.batch, tables.payment, tables.payment_item
+    wanted = ((person,) for person in sorted(people))
+    with staged(connection, "no_longer_payable", ["person_id"], wanted) as found:
+        query = (
+            sa.select(b.c.batch_id)
+            .join(p, (p.c.programme == b.c.programme) & (p.c.batch_id == b.c.batch_id))
+            .join(i, (i.c.programme == p.c.programme) & (i.c.payment_key == p.c.payment_key))
+            .where(b.c.programme == programme, b.c.state.in_(_UNSENT))
+            .where(i.c.person_id.in_(sa.select(found.c.person_id)))
+            .distinct()
+        )
+        batch_ids = sorted(connection.execute(query).scalars())
+    for batch_id in batch_ids:
+        void(connection, programme, batch_id, cause, day)
+    return len(batch_ids)
 
 
 Results = Mapping[str, tuple[str, bool]]  # payment key -> (the bank's code, whether it paid)

@@ -9,12 +9,13 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.ledger import tables
+from pipelines.ledger import payments, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, insert_new, move, staged
 from pipelines.matching.persons import Addition, Person, Protection
 
+_COUNTING = (Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED)
 _AT_ONCE = 10_000  # parameters that every database takes in one statement
 STATES = pa.schema(
     [
@@ -213,14 +214,14 @@ def release_approved_under_protection(
     """Protection wins over a head's claim: what is not sent yet goes back, what is paid opens a recovery.
 
     Returns (entitlements taken back from approval, recoveries opened). A protected person's own claim, or one by a
-    fellow protected person through the ward, is left alone.
+    fellow protected person through the ward, is left alone. A batch that is not sent yet is voided for it.
     """
     protected = protected_ids(connection, programme)
-    rows = [
-        row
-        for row in _decided(connection, programme, protected)
-        if not (row.channel == "inhouse" and row.applicant_id in protected)
-    ]
+    on_the_way = _on_others_claims(connection, programme, protected, [Entitlement.IN_PAYMENT])
+    payments.take_back(
+        connection, programme, (row.person_id for row in on_the_way), "protection", day
+    )
+    rows = _on_others_claims(connection, programme, protected, _COUNTING)
     paid = [row.person_id for row in rows if row.state == Entitlement.PAID]
     _open_recoveries(connection, programme, paid, day)
     moves = [Move(row.person_id, Entitlement.UNCLAIMED, None, "MEMBER_PROTECTED") for row in rows]
@@ -228,21 +229,40 @@ def release_approved_under_protection(
     return len(rows) - len(paid), len(paid)
 
 
-def _decided(connection: sa.Connection, programme: str, people: set[str]) -> list[Any]:
-    """Those of these people for whom a claim counts now, each with that claim's channel and applicant."""
+def _on_others_claims(
+    connection: sa.Connection, programme: str, protected: set[str], states: Iterable[Entitlement]
+) -> list[Any]:
+    """The protected people in one of these states by a claim that no protected person made through the ward."""
     e, c = tables.entitlement, tables.claim
-    counting = [Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED]
-    wanted = sorted(people)
+    wanted = sorted(protected)
     rows: list[Any] = []
     for start in range(0, len(wanted), _AT_ONCE):
         query = (
             sa.select(e.c.person_id, e.c.state, c.c.channel, c.c.applicant_id)
             .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
             .where(e.c.programme == programme, e.c.person_id.in_(wanted[start : start + _AT_ONCE]))
-            .where(e.c.state.in_(counting))
+            .where(e.c.state.in_(list(states)))
         )
         rows += connection.execute(query).all()
-    return rows
+    return [row for row in rows if not (row.channel == "inhouse" and row.applicant_id in protected)]
+
+
+def add_findings(
+    connection: sa.Connection,
+    programme: str,
+    code: str,
+    severity: str,
+    found: Iterable[tuple[str, str]],
+) -> None:
+    """Enter a finding about people whom something else than their claim concerns: (person, claim) each, once."""
+    rows = [
+        {
+            "programme": programme, "claim_id": claim, "line": person, "code": code,
+            "severity": severity, "person_id": person,
+        }
+        for person, claim in found
+    ]  # fmt: skip
+    insert_new(connection, tables.finding, rows)
 
 
 def _open_recoveries(

@@ -51,10 +51,12 @@ LABELS_JA = {
 _E = Entitlement
 _BEFORE_DECISION = {_E.UNCLAIMED, _E.CLAIMED, _E.HELD, _E.DECLINED}
 _OPEN = {*_BEFORE_DECISION, _E.RETURNED}
+_NOT_PAID = {*_OPEN, _E.APPROVED, _E.ELSEWHERE_PENDING}
 
 MOVES: frozenset[tuple[Entitlement, Entitlement]] = frozenset(
     {(a, b) for a in _OPEN for b in {*_BEFORE_DECISION, _E.APPROVED}}
-    | {(a, b) for a in _BEFORE_DECISION for b in (_E.INELIGIBLE, _E.ELSEWHERE_PENDING, _E.ELSEWHERE)}
+    | {(a, b) for a in _BEFORE_DECISION for b in (_E.ELSEWHERE_PENDING, _E.ELSEWHERE)}
+    | {(a, _E.INELIGIBLE) for a in _NOT_PAID}  # not on the register on the base date, notified later
     | {
         (_E.ELSEWHERE_PENDING, _E.ELSEWHERE),
         (_E.APPROVED, _E.IN_PAYMENT),

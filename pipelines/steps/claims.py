@@ -17,7 +17,7 @@ from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, add_refusal, fetch, move, record
+from pipelines.ledger.store import Move, add_refusal, fetch, move, record, staged
 from pipelines.matching import claims as matching
 from pipelines.matching import relations
 from pipelines.steps import fetching, inbox, register, undecided
@@ -267,15 +267,18 @@ def _mark_named(
 ) -> None:
     """Claims that a correction or withdrawal names, with their supplements; what was paid by one stays so."""
     t = tables.claim
-    supplements = t.c.kind == undecided.SUPPLEMENT
-    for claim_id in claim_ids:
+    here = t.c.programme == programme
+    with staged(
+        connection, "named_claim", ["claim_id"], ((n,) for n in sorted(claim_ids))
+    ) as named:
+        wanted = sa.select(named.c.claim_id)
+        supplements = sa.select(t.c.claim_id).where(
+            here, t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id.in_(wanted)
+        )
         connection.execute(
             sa.update(t)
-            .where(
-                t.c.programme == programme,
-                (t.c.claim_id == claim_id) | (supplements & (t.c.supersedes_id == claim_id)),
-                t.c.outcome.not_in(["withdrawn", "paid"]),
-            )
+            .where(here, t.c.claim_id.in_(wanted.union_all(supplements)))
+            .where(t.c.outcome.not_in(["withdrawn", "paid"]))
             .values(outcome=outcome)
         )
 

@@ -154,11 +154,6 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
     return _result(_row(c, name))
 
 
-def withdraw(c: Campaign, name: str, reason: str, day: date) -> None:
-    """Take back a release that was not sent: its content is no longer allowed to leave."""
-    _set_state(c, name, "withdrawn", day, {"reason": reason})
-
-
 def _check_again(c: Campaign, row: Any, day: date) -> None:
     """Make the release anew from its stored bytes against the present protections, periods and lists."""
     path = folder(c, row["name"])
@@ -207,15 +202,13 @@ def _row(c: Campaign, name: str) -> Any:
     return row
 
 
-def _set_state(
-    c: Campaign, name: str, state: str, day: date, detail: dict[str, Any] | None = None
-) -> None:
+def _set_state(c: Campaign, name: str, state: str, day: date) -> None:
     with c.ledger.write() as connection:
         r = tables.release
         connection.execute(
             sa.update(r).filter_by(programme=c.programme.id, name=name).values(state=state)
         )
-        record(connection, c.programme.id, f"release.{state}", "system", name, detail or {}, day)
+        record(connection, c.programme.id, f"release.{state}", "system", name, {}, day)
 
 
 def _result(row: Any) -> dict[str, Any]:

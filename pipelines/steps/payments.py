@@ -53,20 +53,25 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
 def build(c: Campaign, day: date) -> dict[str, Any]:
     """After the approvals: write each batch's file, read it back against what was declared, make its release.
 
-    A rejection voids the day's batches: their people are approved again and wait for the next draft.
+    A rejection voids the day's batches: their people are approved again and wait for the next draft. So do those of a
+    batch that was taken back since, because somebody in it may no longer be paid.
     """
     drafted = _drafted(c, day)
-    if is_rejected_by_anybody(c, drafted["subject"]):
-        return _void_all(c, drafted["batches"], day)
+    rejected = is_rejected_by_anybody(c, drafted["subject"])
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        if drafted["batches"]:
+        batches = _not_voided(connection, c, drafted["batches"])
+        if rejected:
+            for batch_id in batches:
+                payments.void(connection, c.programme.id, batch_id, "rejected", day)
+        elif batches:
             assert_approved(
                 connection, c.programme.id, drafted["subject"], drafted["hash"], drafted["needed"]
             )
-        guard = c.guard(day)
-        names = [_build_one(c, connection, guard, batch_id, day) for batch_id in drafted["batches"]]
-        return {"names": names, "rejected": False}
+            guard = c.guard(day)
+            for batch_id in batches:
+                _build_one(c, connection, guard, batch_id, day)
+        return {"rejected": rejected, "voided": len(drafted["batches"]) - len(batches)}
 
     return c.ledger.once("payments.build", day, work)
 
@@ -76,13 +81,13 @@ def send(c: Campaign, day: date) -> dict[str, Any]:
     built = c.ledger.result_of("payments.build", day)
     if built is None:
         raise KyufuError(f"payments {day}: 振込ファイルはまだ作成されていません。")
-    drafted = _drafted(c, day)
-    batches = [] if built["rejected"] else drafted["batches"]
-    pairs = list(zip(batches, built["names"], strict=True))
-    if not pairs:
+    with c.ledger.read() as connection:
+        names = _not_voided(connection, c, _drafted(c, day)["batches"])
+    if not names:
         return {"files": []}
     with c.session("bank"):
-        return {"files": [_send_one(c, batch_id, name, day) for batch_id, name in pairs]}
+        sent = [_send_one(c, batch_id, name, day) for batch_id, name in names.items()]
+    return {"files": [file for file in sent if file is not None]}
 
 
 def confirm(c: Campaign, day: date) -> None:
@@ -106,10 +111,13 @@ def confirm(c: Campaign, day: date) -> None:
             _confirm_one(c, batch_id, name, day)
 
 
-def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any]:
-    """One batch: marked as sending first, because from then on it may never be voided."""
-    if _state(c, batch_id) == Batch.APPROVED:
-        with c.ledger.write() as connection:
+def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any] | None:
+    """One batch, unless it was voided: marked as sending first, because from then on it may never be voided."""
+    with c.ledger.write() as connection:
+        state = _state(connection, c, batch_id)
+        if state == Batch.REJECTED:
+            return None
+        if state == Batch.APPROVED:
             payments.set_batch_state(
                 connection, c.programme.id, batch_id, {Batch.APPROVED}, Batch.SENDING
             )
@@ -120,8 +128,8 @@ def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any
 def _confirm_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
     outbox.await_acknowledgement(c, name, day)
     failpoint("payments.sent")
-    if _state(c, batch_id) == Batch.SENDING:
-        with c.ledger.write() as connection:
+    with c.ledger.write() as connection:
+        if _state(connection, c, batch_id) == Batch.SENDING:
             payments.set_batch_state(
                 connection, c.programme.id, batch_id, {Batch.SENDING}, Batch.DELIVERED
             )
@@ -175,7 +183,7 @@ def profile(c: Campaign) -> zengin.Profile:
 
 def _build_one(
     c: Campaign, connection: sa.Connection, guard: Guard, batch_id: str, day: date
-) -> str:
+) -> None:
     """The file of one declared batch, compared with its declaration after reading it back."""
     key = {"programme": c.programme.id, "batch_id": batch_id}
     declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
@@ -201,7 +209,6 @@ def _build_one(
     )  # fmt: skip
     outbox.keep(c, connection, made)
     payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.DRAFTED}, Batch.APPROVED)
-    return made.name
 
 
 def _header(c: Campaign, transfer_date: date) -> zengin.Header:
@@ -220,24 +227,24 @@ def _drafted(c: Campaign, day: date) -> dict[str, Any]:
     return drafted
 
 
-def _state(c: Campaign, batch_id: str) -> str:
-    with c.ledger.read() as connection:
-        query = sa.select(tables.batch.c.state).filter_by(
-            programme=c.programme.id, batch_id=batch_id
-        )
-        return str(connection.execute(query).scalar_one())
+def _state(connection: sa.Connection, c: Campaign, batch_id: str) -> str:
+    query = sa.select(tables.batch.c.state).filter_by(programme=c.programme.id, batch_id=batch_id)
+    return str(connection.execute(query).scalar_one())
+
+
+def _not_voided(connection: sa.Connection, c: Campaign, batch_ids: Sequence[str]) -> dict[str, str]:
+    """Those of these batches that nobody rejected or took back, and their files' names, in the files' order."""
+    b = tables.batch
+    query = (
+        sa.select(b.c.batch_id, b.c.file_name)
+        .where(b.c.programme == c.programme.id, b.c.batch_id.in_(batch_ids))
+        .where(b.c.state != Batch.REJECTED)
+        .order_by(b.c.file_name)
+    )
+    return {row.batch_id: row.file_name for row in connection.execute(query)}
 
 
 def is_rejected_by_anybody(c: Campaign, subject: str) -> bool:
     """Whether one of the people rejected it."""
     with c.ledger.read() as connection:
         return is_rejected(connection, c.programme.id, subject)
-
-
-def _void_all(c: Campaign, batch_ids: Sequence[str], day: date) -> dict[str, Any]:
-    def work(connection: sa.Connection) -> dict[str, Any]:
-        for batch_id in batch_ids:
-            payments.void(connection, c.programme.id, batch_id, "rejected", day)
-        return {"names": [], "rejected": True}
-
-    return c.ledger.once("payments.build", day, work)

@@ -9,15 +9,17 @@ import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused
 from pipelines.intake.staging import Manifest, sha256
-from pipelines.ledger import people, tables
+from pipelines.ledger import payments, people, tables
 from pipelines.ledger.states import MOVES, Entitlement
-from pipelines.ledger.store import Move, move, record
+from pipelines.ledger.store import Move, move, record, staged
 from pipelines.matching.persons import Person
-from pipelines.steps import inbox
+from pipelines.steps import inbox, waiting_changes
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import USED, name_of
 
 APPLIED = "register.changes"
+PAID_NOT_ELIGIBLE = "PAID_NOT_ELIGIBLE"
+_PAID = (Entitlement.IN_PAYMENT, Entitlement.UNKNOWN, Entitlement.PAID)
 
 
 def receive_register(c: Campaign, day: date) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _freeze(c: Campaign, day: date) -> dict[str, Any]:
 
 
 def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
-    """Take out who was not on the register on the base date: died or moved away before it, notified later.
+    """Take out who was not on the register on the base date; whose change waits in quarantine is held.
 
     Changes of an earlier day that were mended or came again since are applied with today's.
     """
@@ -139,21 +141,47 @@ def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
         return {"ineligible": 0}  # not done: they may still come today
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        rows = pa.concat_tables(
-            [c.staging.read(d.dataset, d.day, version=d.version) for d in wanted]
-        )
-        gone = rows.filter(pc.and_(_is(rows, "death", "moved_out"), _before_base_date(c, rows)))
-        people_gone = {f"R{r}" for r in gone.column("resident_id").to_pylist()}
-        states = people.states_of(connection, c.programme.id, people_gone)
-        moves = [
-            Move(person, Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE")
-            for person, state in states.items()
-            if (state, Entitlement.INELIGIBLE) in MOVES
-        ]
-        moved = move(connection, c.programme.id, moves, "register_changes", "", day)
-        return {"ineligible": moved, USED: [d.as_json() for d in wanted]}
+        counts = {**take_out_gone(c, connection, day), **waiting_changes.hold(c, connection, day)}
+        return {**counts, USED: [d.as_json() for d in wanted]}
 
     return c.ledger.once(f"{APPLIED}.{name_of(wanted)}", day, work)
+
+
+def take_out_gone(c: Campaign, connection: sa.Connection, day: date) -> dict[str, int]:
+    """Take out who died or moved away before the base date, by the changes known up to that day.
+
+    Who is not paid becomes ineligible; a batch with such a person that is not sent yet is voided for it. Whose payment
+    is sent or made stays as it is, with a finding.
+
+    Returns:
+        Counts: ineligible, paid_ineligible.
+    """
+    gone = _gone_before_base_date(c, day)
+    payments.take_back(connection, c.programme.id, gone, "register_changes", day)
+    e = tables.entitlement
+    with staged(connection, "gone", ["person_id"], ((person,) for person in sorted(gone))) as found:
+        query = sa.select(e.c.person_id, e.c.state, e.c.claim_id).where(
+            e.c.programme == c.programme.id, e.c.person_id.in_(sa.select(found.c.person_id))
+        )
+        rows = connection.execute(query).all()
+    moves = [
+        Move(row.person_id, Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE")
+        for row in rows
+        if (row.state, Entitlement.INELIGIBLE) in MOVES
+    ]
+    paid = [(row.person_id, row.claim_id) for row in rows if row.state in _PAID]
+    severity = c.programme.findings[PAID_NOT_ELIGIBLE]
+    people.add_findings(connection, c.programme.id, PAID_NOT_ELIGIBLE, severity, paid)
+    moved = move(connection, c.programme.id, moves, "register_changes", "", day)
+    return {"ineligible": moved, "paid_ineligible": len(paid)}
+
+
+def _gone_before_base_date(c: Campaign, day: date) -> set[str]:
+    rows = changes_until(c, day)
+    if rows is None:
+        return set()
+    gone = rows.filter(pc.and_(_is(rows, "death", "moved_out"), _before_base_date(c, rows)))
+    return {f"R{r}" for r in gone.column("resident_id").to_pylist()}
 
 
 def changes_until(c: Campaign, day: date) -> pa.Table | None:

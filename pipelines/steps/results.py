@@ -18,7 +18,7 @@ from pipelines.link.session import SFTPClient
 from pipelines.outputs import zengin
 from pipelines.outputs.notices import build_notices
 from pipelines.reports.arrivals import LINK
-from pipelines.steps import fetching, inbox, outbox, party_outbox
+from pipelines.steps import fetching, inbox, outbox, party_outbox, register
 from pipelines.steps import payments as payment_steps
 from pipelines.steps.campaign import Campaign
 
@@ -54,6 +54,7 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
     failpoint("results.read")
     with c.ledger.write() as connection:
         paid, returned = payments.settle(connection, c.programme.id, found, day)
+        register.take_out_gone(c, connection, day)  # a change came while they were in payment
         for received in taken.values():
             party_outbox.record_taken(connection, c.programme.id, BANK, received.manifest, day)
     failpoint("results.settled")

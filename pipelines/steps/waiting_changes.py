@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.ledger import tables
+from pipelines.ledger import payments, people, tables
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, insert_new, move
+from pipelines.ledger.store import Move, move
 from pipelines.steps.campaign import Campaign
 
 CODE = "CHANGE_IN_QUARANTINE"
@@ -22,24 +22,21 @@ _ARRIVALS = pa.array(["birth", "moved_in"])
 def hold(c: Campaign, connection: sa.Connection, day: date) -> dict[str, int]:
     """Hold who is approved while a change of theirs waits; approve again whose change waits no longer.
 
+    A batch with such a person that is not sent yet is voided first.
+
     Returns:
         Counts: change_held, change_freed.
     """
     waiting, severity = people_waiting(c, day), c.programme.findings[CODE]
+    if severity != "note":
+        payments.take_back(connection, c.programme.id, waiting, "register_changes", day)
     e = tables.entitlement
     of_programme = sa.select(e.c.person_id, e.c.claim_id).where(e.c.programme == c.programme.id)
     approved = connection.execute(of_programme.where(e.c.state == Entitlement.APPROVED))
     found = [(person, claim) for person, claim in approved if person in waiting]
     on_hold = of_programme.where(e.c.state == Entitlement.HELD, e.c.codes == CODE)
     freed = [row for row in connection.execute(on_hold) if row.person_id not in waiting]
-    findings = [
-        {
-            "programme": c.programme.id, "claim_id": claim, "line": person, "code": CODE,
-            "severity": severity, "person_id": person,
-        }
-        for person, claim in found
-    ]  # fmt: skip
-    insert_new(connection, tables.finding, findings)
+    people.add_findings(connection, c.programme.id, CODE, severity, found)
     held = found if severity != "note" else []
     moves = [
         *(Move(person, Entitlement.HELD, claim, CODE) for person, claim in held),

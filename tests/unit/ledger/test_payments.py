@@ -318,10 +318,18 @@ def test_what_is_approved_for_a_protected_person_on_the_heads_claim_is_taken_bac
     assert protect(ledger, family[2]) == (0, 0)
 
 
+def test_a_batch_that_is_not_sent_is_voided_for_a_protected_member(ledger, family):
+    draft(ledger)
+    assert protect(ledger, family[2]) == (1, 0)
+    assert states(ledger) == {family[0]: "approved", family[1]: "approved", family[2]: "unclaimed"}
+    (payment,) = _payable(ledger)
+    assert set(payment.people) == set(family[:2])
+
+
 def test_a_protection_while_the_payment_is_under_way_recovers_it_afterwards(ledger, family):
     batch = draft(ledger)
-    assert protect(ledger, family[2]) == (0, 0)
     deliver(ledger, batch)
+    assert protect(ledger, family[2]) == (0, 0)
     settle(ledger, batch)
     assert protect(ledger) == (0, 1)
     assert _balance(ledger).recovering_yen == AMOUNT

@@ -58,9 +58,10 @@ def test_a_mended_row_decides(approved):
     assert payments.draft(approved, DAY)["change_held"] == 3
     mended = {2: {"異動年月日": "5020420"}, 3: {"異動年月日": "5020501"}}
     assert mend_changes(approved, DAY, mended)["accepted"] == 2
-    register.apply_changes(approved, NEXT)
+    applied = register.apply_changes(approved, NEXT)
+    assert (applied["ineligible"], applied["change_held"], applied["change_freed"]) == (1, 0, 1)
     drafted = payments.draft(approved, NEXT)
-    assert (drafted["people"], drafted["change_held"], drafted["change_freed"]) == (1, 0, 1)
+    assert (drafted["people"], drafted["change_held"], drafted["change_freed"]) == (1, 0, 0)
     assert {p: state for p, (state, _) in states(approved).items()} == {
         "1": "ineligible", "2": "in_payment", "3": "held", "4": "in_payment"
     }  # fmt: skip
