@@ -64,7 +64,7 @@ def list_holds(
         return
     table = Table(title=f"保留 {total:,}件のうち{len(found):,}件", box=box.SIMPLE)
     for heading in ("保留番号", "受付番号", "突合日", "理由", "決定", "同意"):
-        table.add_column(heading, no_wrap=heading != "理由")
+        table.add_column(heading, overflow="fold", no_wrap=heading.endswith(("番号", "日")))
     for line in found:
         choice = f" {CHOICES[line.choice]}" if line.choice else ""
         table.add_row(
@@ -98,7 +98,9 @@ def show(
         )
     )
     _explain_codes([code for code in found.hold.codes.split(";") if code])
-    table = Table("対象", "項目", "申請の記載", "台帳の記載", "判定", box=box.SIMPLE)
+    table = Table(box=box.SIMPLE)
+    for heading in ("対象", "項目", "申請の記載", "台帳の記載", "判定"):
+        table.add_column(heading, overflow="fold")
     for item in found.items:
         cells = (item.about, item.label, item.claimed, item.registered, str(item.verdict))
         table.add_row(*map(escape, cells))

@@ -60,11 +60,6 @@ class Hold:
     protected: frozenset[str]
     concerns: frozenset[Concern]
 
-    @property
-    def is_protected(self) -> bool:
-        """Whether its data is shown to stewards alone."""
-        return bool(self.protected)
-
 
 @dataclass(frozen=True)
 class Decided:

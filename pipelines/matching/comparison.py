@@ -43,16 +43,18 @@ class Item:
 class Sides:
     """All that a hold is about, as staging has it.
 
-    claim, line: of the staged claim; line is None if no line names the person. person, applicant: register items with
-    their keys; applicant is None if nobody was found. changes: the register's changes of either. deadline: YYYYMMDD.
-    others: numbers of the claims that it is disputed with or shares an account or certificate with. protected: the
-    protected ones among person and applicant. payable_on: claims that the person may be paid on.
+    claim, line: of the staged claim; line is None if no line names the person. person, applicant, head: register items
+    with their keys, head being the person's; applicant and head are None where there is nobody. changes: the register's
+    changes of any of them. deadline: YYYYMMDD. others: numbers of the claims that it is disputed with or shares an
+    account or certificate with. protected: the ids of the protected ones among person, applicant and head. payable_on:
+    claims that the person may be paid on.
     """
 
     claim: Row
     line: Row | None
     person: Row
     applicant: Row | None
+    head: Row | None
     changes: Sequence[Row]
     deadline: str
     others: Sequence[str]
@@ -63,7 +65,7 @@ class Sides:
         """SHA-256 over everything that is shown, not over how it is keyed."""
         content = {
             "claim": _plain(self.claim), "line": _plain(self.line), "person": _plain(self.person),
-            "applicant": _plain(self.applicant),
+            "applicant": _plain(self.applicant), "head": _plain(self.head),
             "changes": sorted((_plain(row) or {} for row in self.changes), key=repr),
             "deadline": self.deadline, "others": list(self.others), "protected": sorted(self.protected),
             "payable_on": list(self.payable_on),
@@ -73,7 +75,7 @@ class Sides:
 
     def texts(self) -> set[str]:
         """What either side says of people and accounts: nothing of it may stand in a reason."""
-        named = (self.claim, self.line or {}, self.person, self.applicant or {})
+        named = (self.claim, self.line or {}, self.person, self.applicant or {}, self.head or {})
         found = set()
         for row in named:
             for column, value in (_plain(row) or {}).items():
@@ -113,7 +115,7 @@ def compare(sides: Sides) -> list[Item]:
         *_account_items(sides),
         *_paper_items(sides),
         *(
-            Item("異動", _whose(row, sides.person), "", _change(row), Verdict.NOTE)
+            Item("異動", _whose(row, sides), "", _change(row), Verdict.NOTE)
             for row in sides.changes
         ),
         *(Item("関係する申請", "受付番号", other, "", Verdict.NOTE) for other in sides.others),
@@ -135,10 +137,17 @@ def _person_items(s: Sides) -> list[Item]:
     return [
         _item("対象者", "氏名", line, "name_kanji", s.person, "name_kanji", ("name_key",)),
         _item("対象者", "生年月日", line, "birth_date", s.person, "birth_date", ("date_key",)),
-        _item("対象者", "世帯番号", s.claim, "household_id", s.person, "household_id", ()),
+        _household(s),
         Item("対象者", "続柄", "", _text(s.person, "relationship"), Verdict.NOTE),
         Item("対象者", "住所", "", _address(s.person), Verdict.NOTE),
     ]
+
+
+def _household(s: Sides) -> Item:
+    """The printed household number beside the register's; online claims have none."""
+    if "household_id" in s.claim:
+        return _item("対象者", "世帯番号", s.claim, "household_id", s.person, "household_id", ())
+    return Item("対象者", "世帯番号", "", _text(s.person, "household_id"), Verdict.NOTE)
 
 
 def _applicant_items(s: Sides) -> list[Item]:
@@ -149,8 +158,9 @@ def _applicant_items(s: Sides) -> list[Item]:
             "申請者", "カナ", s.claim, "applicant_name_kana", own, "name_kana", ("kana_key", "loose_kana_key"),
         ),
         _item("申請者", "生年月日", s.claim, "applicant_birth_date", own, "birth_date", ("date_key",)),
+        Item("申請者", "世帯番号", "", _text(own, "household_id"), Verdict.NOTE),
         Item("申請者", "続柄", "", _text(own, "relationship"), Verdict.NOTE),
-        Item("申請者", "世帯主", "", _text(s.person, "head_name_kanji"), Verdict.NOTE),
+        Item("世帯主", "氏名", "", _text(s.person, "head_name_kanji"), Verdict.NOTE),
     ]  # fmt: skip
     if "applicant_address" in s.claim:
         items.append(
@@ -222,8 +232,13 @@ def _address(person: Row) -> str:
     return " ".join(filter(None, (_text(person, "address"), _text(person, "address_supplement"))))
 
 
-def _whose(change: Row, person: Row) -> str:
-    return "対象者" if change["resident_id"] == person["resident_id"] else "申請者"
+def _whose(change: Row, sides: Sides) -> str:
+    """Whose change it is; somebody may be more than one of them."""
+    places = {"対象者": sides.person, "申請者": sides.applicant, "世帯主": sides.head}
+    resident = change["resident_id"]
+    return "・".join(
+        place for place, row in places.items() if row and row["resident_id"] == resident
+    )
 
 
 _REASONS = {"death": "死亡", "moved_out": "転出", "moved_in": "転入", "birth": "出生"}

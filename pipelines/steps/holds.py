@@ -21,7 +21,8 @@ from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.intake import keys
 from pipelines.ledger import holds, tables
-from pipelines.ledger.holds import Choice, Decided, Hold
+from pipelines.ledger.holds import Choice, Concern, Decided, Hold
+from pipelines.ledger.people import protected_ids
 from pipelines.ledger.store import record
 from pipelines.matching import comparison
 from pipelines.matching.comparison import MASK, Item, Sides
@@ -46,7 +47,7 @@ class Progress(StrEnum):
     OPEN = "未決定"
     PARTLY = "同意待ち"
     COMPLETE = "次の処理で反映"
-    STALE = "内容が変わったため無効"
+    STALE = "無効(内容が変化)"
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,20 @@ def show(c: Campaign, hold: str, actor: Actor, purpose: str, day: date) -> Shown
         sides = _sides(c, connection, [found])[hold]
         decided = holds.newest(connection, c.programme.id).get(hold)
         reasons = holds.reasons(connection, c.programme.id, decided) if decided else []
-        is_masked = _is_masked(found, actor)
+        is_masked = _is_masked(found, sides, actor)
         _record_showing(c, connection, found, sides, actor, purpose, is_masked, day)
     items = comparison.compare(sides)
     return Shown(
-        found, MASK if is_masked else found.claim_id, comparison.masked(items) if is_masked else items, is_masked,
-        _progress(found, decided, sides), decided, reasons, [] if is_masked else sides.payable_on, _needed(c, found),
-    )  # fmt: skip
+        hold=found,
+        claim_id=MASK if is_masked else found.claim_id,
+        items=comparison.masked(items) if is_masked else items,
+        masked=is_masked,
+        progress=_progress(found, decided, sides),
+        decided=decided,
+        reasons=reasons,
+        payable_on=[] if is_masked else sides.payable_on,
+        needed=_needed(c, found, sides),
+    )
 
 
 def decide(
@@ -154,7 +162,7 @@ def decide(
         _assert_was_shown(c, connection, found, digest, actor)
         _assert_possible(c, connection, found, sides, choice, paid_claim_id)
         decided = holds.decide(
-            connection, c.programme.id, found, digest, choice, paid_claim_id, _needed(c, found),
+            connection, c.programme.id, found, digest, choice, paid_claim_id, _needed(c, found, sides),
             actor.name, reason.strip(), day,
         )  # fmt: skip
         failpoint("holds.before_commit")
@@ -194,13 +202,17 @@ def _find(c: Campaign, connection: sa.Connection, hold: str) -> Hold:
     )
 
 
-def _needed(c: Campaign, hold: Hold) -> int:
-    """How many different people must agree."""
-    return c.programme.people.protection_approvals if hold.concerns else 1
+def _needed(c: Campaign, hold: Hold, sides: Sides | None) -> int:
+    """How many different people must agree: two where protection, an addition or a recovery is concerned."""
+    is_grave = hold.concerns or (sides is not None and sides.protected)
+    return c.programme.people.protection_approvals if is_grave else 1
 
 
-def _is_masked(hold: Hold, actor: Actor) -> bool:
-    return hold.is_protected and not actor.may(Act.SHOW_PROTECTED)
+def _is_masked(hold: Hold, sides: Sides | None, actor: Actor) -> bool:
+    is_protected = Concern.PROTECTION in hold.concerns or (
+        sides is not None and bool(sides.protected)
+    )
+    return is_protected and not actor.may(Act.SHOW_PROTECTED)
 
 
 def _progress(hold: Hold, decided: Decided | None, sides: Sides | None) -> Progress:
@@ -217,8 +229,8 @@ def _listed(
     progress = _progress(hold, decided, sides)
     counts = decided if decided and progress is not Progress.OPEN else None
     return Listed(
-        hold, MASK if _is_masked(hold, actor) else hold.claim_id, progress, counts.choice if counts else None,
-        len(counts.approved_by) if counts else 0, _needed(c, hold),
+        hold, MASK if _is_masked(hold, sides, actor) else hold.claim_id, progress, counts.choice if counts else None,
+        len(counts.approved_by) if counts else 0, _needed(c, hold, sides),
     )  # fmt: skip
 
 
@@ -234,9 +246,9 @@ def _record_showing(
     detail = {
         "purpose": purpose, "count": 1, "hold": hold.hold_id, "data": sides.fingerprint(), "masked": is_masked
     }  # fmt: skip
-    for person in dict.fromkeys((hold.person_id, hold.applicant_id)):
-        if person is not None:
-            record(connection, c.programme.id, _SHOWN, actor.name, person, detail, day)
+    rows = (sides.person, sides.applicant, sides.head)
+    for person in dict.fromkeys(row["person_id"] for row in rows if row):
+        record(connection, c.programme.id, _SHOWN, actor.name, person, detail, day)
 
 
 def _assert_was_shown(
@@ -333,23 +345,26 @@ def _sides(c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]) -> di
     if not wanted:
         return {}
     claims = _staged_claims(c, connection, wanted)
-    people = _register_rows(c, {p for h in wanted for p in (h.person_id, h.applicant_id) if p})
-    changes = _changes(c, people.values())
+    people, heads = _register_rows(
+        c, {p for h in wanted for p in (h.person_id, h.applicant_id) if p}
+    )
+    changes = _changes(c, [*people.values(), *heads.values()])
+    protected = protected_ids(connection, c.programme.id)
     found = {}
     for hold in wanted:
         claim, lines = claims[hold.claim_id]
         person = people[hold.person_id]
         applicant = people.get(hold.applicant_id or "")
-        residents = {
-            row["resident_id"] for row in (person, applicant or {}) if row.get("resident_id")
-        }
+        head = heads.get(person["household_id"])
+        rows = [row for row in (person, applicant, head) if row]
+        residents = {row["resident_id"] for row in rows if row["resident_id"]}
         payable_on = holds.claims_of(connection, c.programme.id, hold)
         like = holds.claims_like(connection, c.programme.id, hold.claim_id)
         found[hold.hold_id] = Sides(
-            claim, comparison.line_of(lines, person), person, applicant,
+            claim, comparison.line_of(lines, person), person, applicant, head,
             [row for resident in sorted(residents) for row in changes[resident]],
             f"{c.programme.claims.deadline:%Y%m%d}", sorted({*payable_on[1:], *like}),
-            sorted(hold.protected), payable_on,
+            sorted(protected & {row["person_id"] for row in rows}), payable_on,
         )  # fmt: skip
     return found
 
@@ -394,10 +409,8 @@ def _read_claims(
 
     def rows(table: str) -> list[dict[str, Any]]:
         staged = c.staging.read(delivery.dataset, delivery.day, table, delivery.version)
-        known = pa.array(sorted(set(numbers.values())), pa.string())
-        found: list[dict[str, Any]] = staged.filter(
-            pc.is_in(staged.column("claim_no"), value_set=known)
-        ).to_pylist()
+        known = pc.is_in(staged.column("claim_no"), value_set=_texts(set(numbers.values())))
+        found: list[dict[str, Any]] = staged.filter(known).to_pylist()
         return found
 
     lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -411,19 +424,28 @@ def _read_claims(
     }
 
 
-def _register_rows(c: Campaign, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """Person id -> what the frozen register or the addition's evidence says, with the match keys."""
+def _register_rows(
+    c: Campaign, wanted: set[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """(person id -> what the register or the addition's evidence says, household id -> its head's row)."""
     people = c.people()
-    rows = people.filter(
-        pc.is_in(people.column("person_id"), value_set=pa.array(sorted(wanted), pa.string()))
-    )
+    is_wanted = pc.is_in(people.column("person_id"), value_set=_texts(wanted))
+    rows = people.filter(is_wanted)
     rows = rows.append_column("alias_key", keys.alias_key(rows.column("name_kanji")))
     found = {row["person_id"]: row for row in rows.to_pylist()}
     if missing := wanted - set(found):
         raise KyufuError(
             f"保留に関係する{len(missing)}人が基準日台帳にも追加の対象者にもありません。台帳を点検してください。"
         )
-    return found
+    households = _texts({row["household_id"] for row in found.values() if row["household_id"]})
+    is_head = pc.starts_with(people.column("relationship"), "02")
+    of_these = pc.is_in(people.column("household_id"), value_set=households)
+    heads = people.filter(pc.and_(is_head, of_these)).to_pylist()
+    return found, {row["household_id"]: row for row in heads}
+
+
+def _texts(texts: Iterable[str]) -> pa.Array:
+    return pa.array(sorted(texts), pa.string())
 
 
 def _changes(
