@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
@@ -33,7 +33,7 @@ class NotSignedIn(KyufuError):
 class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     url: str
-    token: str
+    token: str = Field(pattern=r"^[!-~]+$")
 
 
 class _Who(BaseModel):

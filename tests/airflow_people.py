@@ -30,11 +30,12 @@ def password(user: str) -> str:
 def serve_people(folder: Path, **variables: str) -> Iterator[str]:
     """The address at which Airflow's people sign in, for the time of the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.airflow_people", str(folder)], cwd=ROOT,
-        env={**_plain_environment(), "PYTHONPATH": str(ROOT), **variables},
-        stdout=subprocess.PIPE, stderr=(folder / "log").open("wb"), text=True,
-    )  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.airflow_people", str(folder)], cwd=ROOT,
+            env={**_plain_environment(), "PYTHONPATH": str(ROOT), **variables},
+            stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
     assert process.stdout is not None
     try:
         # Airflow's own warnings come before it
