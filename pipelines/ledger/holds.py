@@ -7,6 +7,7 @@ that both sides showed is the same. `pipelines.steps.holds` knows the data; here
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from pipelines.ledger import approvals, tables
 from pipelines.ledger.people import protected_ids
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, insert_new, move, record
+from pipelines.ledger.store import Move, fetch_plain, insert_new, move, record
 
 STATES = (Entitlement.HELD, Entitlement.CLAIMED)
 _HELD_BY = "system"  # who drafted a hold: the matching itself, so every person may decide it
@@ -119,40 +120,54 @@ def _hold(programme: str, row: Any, protected: set[str], recovering: set[str]) -
     )  # fmt: skip
 
 
-def claims_of(connection: sa.Connection, programme: str, hold: Hold) -> list[str]:
-    """The standing claims that name the person: the hold's own first, then those it is disputed with, in order."""
+def claims_naming(
+    connection: sa.Connection, programme: str, wanted: Sequence[Hold]
+) -> dict[str, list[str]]:
+    """Hold id -> the standing claims that name its person: the hold's own first, then those it is disputed with."""
     f, c = tables.finding, tables.claim
-    named = (
-        sa.select(f.c.claim_id)
+    query = (
+        sa.select(f.c.person_id, f.c.claim_id)
         .join(c, (c.c.programme == f.c.programme) & (c.c.claim_id == f.c.claim_id))
-        .where(f.c.programme == programme, f.c.person_id == hold.person_id)
-        .where(f.c.code == "DUPLICATE_CLAIM", c.c.outcome.not_in(_FELL))
+        .where(f.c.programme == programme, f.c.code == "DUPLICATE_CLAIM")
+        .where(f.c.person_id.is_not(None), c.c.outcome.not_in(_FELL))
         .distinct()
         .order_by(f.c.claim_id)
     )
-    others = connection.execute(named).scalars()
-    return [hold.claim_id, *(other for other in others if other != hold.claim_id)]
+    named: dict[str, list[str]] = defaultdict(list)
+    for person, claim_id in fetch_plain(connection, query):
+        named[person].append(claim_id)
+    return {
+        hold.hold_id: [hold.claim_id, *(n for n in named[hold.person_id] if n != hold.claim_id)]
+        for hold in wanted
+    }
 
 
-def claims_like(connection: sa.Connection, programme: str, claim_id: str) -> list[str]:
-    """The other standing claims with the same account or the same certificate, in order."""
+def claims_like(
+    connection: sa.Connection, programme: str, claim_ids: set[str]
+) -> dict[str, list[str]]:
+    """Claim id -> the other standing claims with its account or its certificate, in order."""
     c = tables.claim
-    account = [c.c[n] for n in ("bank_code", "branch_code", "account_type", "account_number")]
-    own = claim_row(connection, programme, claim_id)
-    same = []
-    if own["account_number"] is not None:
-        same.append(sa.and_(*(column == own[column.name] for column in account)))
-    if own["certificate_serial"] is not None:
-        same.append(c.c.certificate_serial == own["certificate_serial"])
-    if not same:
-        return []
-    query = (
-        sa.select(c.c.claim_id)
-        .where(c.c.programme == programme, c.c.claim_id != claim_id, c.c.outcome.not_in(_FELL))
-        .where(sa.or_(*same))
-        .order_by(c.c.claim_id)
-    )
-    return list(connection.execute(query).scalars())
+    account = (c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number)
+    query = sa.select(c.c.claim_id, c.c.outcome, c.c.certificate_serial, *account)
+    rows = fetch_plain(connection, query.where(c.c.programme == programme).order_by(c.c.claim_id))
+    marks = {row[0]: _marks(row) for row in rows if row[0] in claim_ids}
+    asked = {mark for own in marks.values() for mark in own}
+    users: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for row in rows:
+        if row[1] not in _FELL:
+            for mark in _marks(row) & asked:
+                users[mark].append(row[0])
+    return {
+        claim_id: sorted({n for mark in own for n in users[mark]} - {claim_id})
+        for claim_id, own in marks.items()
+    }
+
+
+def _marks(row: Sequence[Any]) -> set[tuple[str, ...]]:
+    """What two claims may share: an account, a certificate."""
+    _, _, certificate, *account = row
+    found = {("account", *account)} if None not in account else set()
+    return found | ({("certificate", certificate)} if certificate is not None else set())
 
 
 def claim_row(connection: sa.Connection, programme: str, claim_id: str) -> Mapping[str, Any]:

@@ -350,6 +350,8 @@ def _sides(c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]) -> di
     )
     changes = _changes(c, [*people.values(), *heads.values()])
     protected = protected_ids(connection, c.programme.id)
+    naming = holds.claims_naming(connection, c.programme.id, wanted)
+    like = holds.claims_like(connection, c.programme.id, {hold.claim_id for hold in wanted})
     found = {}
     for hold in wanted:
         claim, lines = claims[hold.claim_id]
@@ -358,12 +360,11 @@ def _sides(c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]) -> di
         head = heads.get(person["household_id"])
         rows = [row for row in (person, applicant, head) if row]
         residents = {row["resident_id"] for row in rows if row["resident_id"]}
-        payable_on = holds.claims_of(connection, c.programme.id, hold)
-        like = holds.claims_like(connection, c.programme.id, hold.claim_id)
+        payable_on = naming[hold.hold_id]
         found[hold.hold_id] = Sides(
             claim, comparison.line_of(lines, person), person, applicant, head,
             [row for resident in sorted(residents) for row in changes[resident]],
-            f"{c.programme.claims.deadline:%Y%m%d}", sorted({*payable_on[1:], *like}),
+            f"{c.programme.claims.deadline:%Y%m%d}", sorted({*payable_on[1:], *like[hold.claim_id]}),
             sorted(protected & {row["person_id"] for row in rows}), payable_on,
         )  # fmt: skip
     return found

@@ -8,10 +8,13 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +28,7 @@ from pipelines.steps.roles import Role
 from tests.airflow_people import password, serve_people
 from tests.campaign_home import environment, faults, make_ward, rows, run_campaign
 
+SECONDS = 120
 FIRST, LAST = {"2020-05-18", "2020-05-20"}, "2020-06-03"
 
 
@@ -217,6 +221,7 @@ def test_logging_in_asks_at_the_terminal_and_prints_no_secret(home, url):
     said = _until(controlling, "ユーザー名")
     os.write(controlling, b"approver1\n")
     said += _until(controlling, "パスワード")
+    _await_no_echo(controlling)
     os.write(controlling, f"{password('approver1')}\n".encode())
     said += _until(controlling, "役割")
     assert process.wait(60) == 0
@@ -228,10 +233,20 @@ def test_logging_in_asks_at_the_terminal_and_prints_no_secret(home, url):
 
 
 def _until(descriptor, words):
+    """What the terminal shows until these words."""
     said = b""
     while words not in said.decode(errors="replace"):
+        assert select.select([descriptor], [], [], SECONDS)[0], said.decode(errors="replace")
         said += os.read(descriptor, 4096)
     return said.decode(errors="replace")
+
+
+def _await_no_echo(descriptor):
+    """Whoever asks for a password throws away what was typed before it hides the typing."""
+    last_moment = time.monotonic() + SECONDS
+    while termios.tcgetattr(descriptor)[3] & termios.ECHO:
+        assert time.monotonic() < last_moment
+        time.sleep(0.02)
 
 
 def test_the_queue_tells_numbers_and_reasons_and_no_name(kyufu, home, holds):

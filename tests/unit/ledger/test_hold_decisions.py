@@ -196,7 +196,5 @@ def test_claims_with_the_same_account_or_certificate_are_related(ledger, people)
     add_claim(ledger, "C4", account_number="8888888", certificate_serial="AB")
     add_claim(ledger, "C5", account_number="7777777", bank_code="0002")
     with ledger.read() as connection:
-        related = {
-            n: holds.claims_like(connection, ledger.programme, n) for n in ("C1", "C2", "C5")
-        }
+        related = holds.claims_like(connection, ledger.programme, {"C1", "C2", "C5"})
     assert related == {"C1": [], "C2": ["C3", "C4"], "C5": []}
