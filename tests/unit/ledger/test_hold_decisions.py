@@ -24,7 +24,7 @@ DATA = "d" * 64
 
 
 @pytest.fixture
-def people(ledger):
+def held(ledger):
     """Two members of a household, held on C1."""
     one, two = open_people(ledger, 2)
     add_claim(ledger, "C1")
@@ -44,7 +44,7 @@ def _newest(ledger, person):
 
 
 @pytest.fixture
-def say(ledger):
+def take_decision(ledger):
     def enter(person, actor, choice=Choice.PAY, *, needed=1, data=DATA):
         hold = _open(ledger)[person]
         paid = "C1" if choice is Choice.PAY else None
@@ -64,18 +64,20 @@ def _apply(ledger, *persons):
         return holds.apply(connection, ledger.programme, due, DAY)
 
 
-def test_a_hold_is_one_pair_of_claim_and_person(ledger, people):
+def test_a_hold_is_one_pair_of_claim_and_person(ledger, held):
     found = _open(ledger)
-    assert {(h.person_id, h.claim_id) for h in found.values()} == {(p, "C1") for p in people}
+    assert {(h.person_id, h.claim_id) for h in found.values()} == {(p, "C1") for p in held}
     assert len({h.hold_id for h in found.values()}) == 2
 
 
 @pytest.mark.parametrize(
     ("choice", "state"), [("pay", "approved"), ("decline", "declined"), ("another-claim", "unclaimed")]
 )  # fmt: skip
-def test_a_complete_decision_moves_its_person_alone_and_once(ledger, people, say, choice, state):
-    one, two = people
-    assert say(one, "steward", Choice(choice)).is_complete
+def test_a_complete_decision_moves_its_person_alone_and_once(
+    ledger, held, take_decision, choice, state
+):
+    one, two = held
+    assert take_decision(one, "steward", Choice(choice)).is_complete
     assert _apply(ledger, one) == 1
     assert states(ledger) == {one: state, two: "held"}
     with ledger.read() as connection:
@@ -84,36 +86,38 @@ def test_a_complete_decision_moves_its_person_alone_and_once(ledger, people, say
     assert applied == [DAY]
 
 
-def test_two_different_people_where_two_are_needed(ledger, people, say):
-    one, _ = people
-    assert not say(one, "steward", needed=2).is_complete
-    assert not say(one, "steward", needed=2).is_complete
+def test_two_different_people_where_two_are_needed(ledger, held, take_decision):
+    one, _ = held
+    assert not take_decision(one, "steward", needed=2).is_complete
+    assert not take_decision(one, "steward", needed=2).is_complete
     with pytest.raises(ApprovalRefused, match="1人"):
         _apply(ledger, one)
     assert states(ledger)[one] == "held"
-    done = say(one, "approver", needed=2)
+    done = take_decision(one, "approver", needed=2)
     assert (done.is_complete, done.number) == (True, 1)
     assert _apply(ledger, one) == 1
 
 
 @pytest.mark.parametrize("change", [{"choice": Choice.DECLINE}, {"data": "e" * 64}])
-def test_another_content_is_another_decision_and_starts_from_one(ledger, people, say, change):
-    one, _ = people
-    say(one, "steward", needed=2)
-    other = say(one, "approver", needed=2, **change)
+def test_another_content_is_another_decision_and_starts_from_one(
+    ledger, held, take_decision, change
+):
+    one, _ = held
+    take_decision(one, "steward", needed=2)
+    other = take_decision(one, "approver", needed=2, **change)
     assert (other.number, other.approved_by) == (2, {"approver"})
     assert _newest(ledger, one) == other
 
 
-def test_the_ledger_that_held_is_nobody(people, say):
+def test_the_ledger_that_held_is_nobody(held, take_decision):
     with pytest.raises(ApprovalRefused, match="起案者"):
-        say(people[0], "system")
+        take_decision(held[0], "system")
 
 
-def test_each_person_gives_a_reason_once(ledger, people, say):
-    one, _ = people
+def test_each_person_gives_a_reason_once(ledger, held, take_decision):
+    one, _ = held
     for actor in ("steward", "approver", "steward"):
-        decided = say(one, actor, needed=2)
+        decided = take_decision(one, actor, needed=2)
     with ledger.read() as connection:
         told = holds.reasons(connection, ledger.programme, decided)
     assert told == [("approver", "確認"), ("steward", "確認")]
@@ -154,9 +158,9 @@ def test_what_needs_two_people(ledger):
         {"data_hash": None},
     ],
 )
-def test_a_decision_that_cannot_be_is_refused_by_the_database(ledger, people, wrong):
+def test_a_decision_that_cannot_be_is_refused_by_the_database(ledger, held, wrong):
     good = {
-        "hold_id": "h", "number": 1, "claim_id": "C1", "person_id": people[0], "codes": "", "data_hash": DATA,
+        "hold_id": "h", "number": 1, "claim_id": "C1", "person_id": held[0], "codes": "", "data_hash": DATA,
         "decision": "pay", "paid_claim_id": "C1", "needed": 1,
     }  # fmt: skip
     d = tables.hold_decision
@@ -167,8 +171,8 @@ def test_a_decision_that_cannot_be_is_refused_by_the_database(ledger, people, wr
 
 
 @pytest.mark.parametrize("wrong", [{"reason": ""}, {"number": 2}])
-def test_a_reason_that_cannot_be_is_refused_by_the_database(ledger, people, say, wrong):
-    decided = say(people[0], "steward")
+def test_a_reason_that_cannot_be_is_refused_by_the_database(ledger, held, take_decision, wrong):
+    decided = take_decision(held[0], "steward")
     row = {
         "hold_id": decided.hold_id, "number": 1, "actor": "x", "reason": "確認", "business_date": DAY
     }  # fmt: skip
@@ -177,12 +181,12 @@ def test_a_reason_that_cannot_be_is_refused_by_the_database(ledger, people, say,
         connection.execute(sa.insert(r).values(programme=ledger.programme, **{**row, **wrong}))
 
 
-def test_a_claims_outcome_follows_its_people(ledger, people, say):
-    _, two = people
+def test_a_claims_outcome_follows_its_people(ledger, held, take_decision):
+    _, two = held
     c = tables.claim
     outcomes = []
-    for person in people:
-        say(person, "steward", Choice.DECLINE if person == two else Choice.PAY)
+    for person in held:
+        take_decision(person, "steward", Choice.DECLINE if person == two else Choice.PAY)
         _apply(ledger, person)
         with ledger.read() as connection:
             outcomes.append(connection.execute(sa.select(c.c.outcome)).scalar_one())
@@ -190,7 +194,7 @@ def test_a_claims_outcome_follows_its_people(ledger, people, say):
     assert pay(ledger).sum_yen == AMOUNT
 
 
-def test_claims_with_the_same_account_or_certificate_are_related(ledger, people):
+def test_claims_with_the_same_account_or_certificate_are_related(ledger, held):
     add_claim(ledger, "C2", account_number="7777777", certificate_serial="AB")
     add_claim(ledger, "C3", account_number="7777777")
     add_claim(ledger, "C4", account_number="8888888", certificate_serial="AB")
