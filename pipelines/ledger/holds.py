@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pipelines.ledger import approvals, tables
 from pipelines.ledger.people import protected_ids
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch_plain, insert_new, move, record
+from pipelines.ledger.store import Move, fetch_plain, insert_new, move, record, staged
 
 STATES = (Entitlement.HELD, Entitlement.CLAIMED)
 _HELD_BY = "system"  # who drafted a hold: the matching itself, so every person may decide it
@@ -291,8 +291,7 @@ def apply(
         moves.append(_move(hold, decided))
         claims |= {hold.claim_id, *([decided.paid_claim_id] if decided.paid_claim_id else [])}
     moved = move(connection, programme, moves, "steward", "", day)
-    for claim_id in sorted(claims):
-        _settle_outcome(connection, programme, claim_id)
+    _settle_outcomes(connection, programme, sorted(claims))
     if moves:
         detail = {str(c): sum(d.choice is c for _, d in due) for c in Choice}
         record(connection, programme, "holds.applied", "system", f"holds:{day}", detail, day)
@@ -309,17 +308,27 @@ def _move(hold: Hold, decided: Decided) -> Move:
             return Move(hold.person_id, Entitlement.UNCLAIMED, None, hold.codes)
 
 
-def _settle_outcome(connection: sa.Connection, programme: str, claim_id: str) -> None:
-    """What became of a claim once its people are decided: the first of held, deficient, paid, no effect."""
+def _settle_outcomes(connection: sa.Connection, programme: str, claim_ids: Sequence[str]) -> None:
+    """What became of claims once their people are decided: the first of held, deficient, paid, no effect."""
     e, c = tables.entitlement, tables.claim
-    query = sa.select(e.c.state).where(e.c.programme == programme, e.c.claim_id == claim_id)
-    states = set(connection.execute(query).scalars())
+    states: dict[str, set[str]] = {claim_id: set() for claim_id in claim_ids}
+    with staged(connection, "decided_claim", ["claim_id"], ((n,) for n in claim_ids)) as wanted:
+        query = sa.select(e.c.claim_id, e.c.state).where(
+            e.c.programme == programme, e.c.claim_id.in_(sa.select(wanted.c.claim_id))
+        )
+        for claim_id, state in fetch_plain(connection, query):
+            states[claim_id].add(state)
+    for claim_id, found in states.items():
+        connection.execute(
+            sa.update(c)
+            .filter_by(programme=programme, claim_id=claim_id)
+            .values(outcome=_outcome(found))
+        )
+
+
+def _outcome(states: set[str]) -> str:
     if Entitlement.HELD in states:
-        outcome = "held"
-    elif Entitlement.CLAIMED in states:
-        outcome = "deficient"
-    else:
-        outcome = "paid" if states - {Entitlement.DECLINED} else "no_effect"
-    connection.execute(
-        sa.update(c).filter_by(programme=programme, claim_id=claim_id).values(outcome=outcome)
-    )
+        return "held"
+    if Entitlement.CLAIMED in states:
+        return "deficient"
+    return "paid" if states - {Entitlement.DECLINED} else "no_effect"
