@@ -46,8 +46,8 @@ class Sides:
     claim, line: of the staged claim; line is None if no line names the person. person, applicant, head: register items
     with their keys, head being the person's; applicant and head are None where there is nobody. changes: the register's
     changes of any of them. deadline: YYYYMMDD. others: numbers of the claims that it is disputed with or shares an
-    account or certificate with. protected: the ids of the protected ones among person, applicant and head. payable_on:
-    claims that the person may be paid on.
+    account or certificate with. protected: the ids of the protected ones among person, applicant and head.
+    concerns: why two people must decide. payable_on: claims that the person may be paid on.
     """
 
     claim: Row
@@ -59,6 +59,7 @@ class Sides:
     deadline: str
     others: Sequence[str]
     protected: Sequence[str]
+    concerns: Sequence[str]
     payable_on: Sequence[str]
 
     def fingerprint(self) -> str:
@@ -68,7 +69,7 @@ class Sides:
             "applicant": _plain(self.applicant), "head": _plain(self.head),
             "changes": sorted((_plain(row) or {} for row in self.changes), key=repr),
             "deadline": self.deadline, "others": list(self.others), "protected": sorted(self.protected),
-            "payable_on": list(self.payable_on),
+            "concerns": sorted(self.concerns), "payable_on": list(self.payable_on),
         }  # fmt: skip
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -365,7 +365,7 @@ def _sides(c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]) -> di
             claim, comparison.line_of(lines, person), person, applicant, head,
             [row for resident in sorted(residents) for row in changes[resident]],
             f"{c.programme.claims.deadline:%Y%m%d}", sorted({*payable_on[1:], *like[hold.claim_id]}),
-            sorted(protected & {row["person_id"] for row in rows}), payable_on,
+            sorted(protected & {row["person_id"] for row in rows}), sorted(hold.concerns), payable_on,
         )  # fmt: skip
     return found
 

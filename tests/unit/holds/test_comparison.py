@@ -33,7 +33,9 @@ DEATH = {
     "changed_on": "20200501",
     "notified_on": "20200508",
 }
-SIDES = Sides(CLAIM, LINE, PERSON, PERSON, PERSON, [DEATH], "20200831", ["C2"], [], ["C1", "C2"])
+SIDES = Sides(
+    CLAIM, LINE, PERSON, PERSON, PERSON, [DEATH], "20200831", ["C2"], [], [], ["C1", "C2"]
+)
 
 
 def _items(sides):
@@ -121,6 +123,7 @@ def test_masked_items_keep_their_verdicts_and_lose_their_texts():
         {"changes": []},
         {"others": []},
         {"protected": ["R1"]},
+        {"concerns": ["recovery"]},
         {"payable_on": ["C1"]},
         {"deadline": "20200901"},
     ],

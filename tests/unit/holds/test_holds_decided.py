@@ -261,6 +261,7 @@ CHANGED = {
     ),
     "the register tells of the applicant": lambda c: _tell(c, "0000000001"),
     "the person is protected now": lambda c: protect(c, "R2"),
+    "a recovery opens, so that two people must decide": lambda c: recover(c, "R1"),
     "another household uses the account": lambda c: receive(
         c, NEXT, [claim("K7", "5", holder="コウノ イチロウ")], lines("K7", "5")
     ),
