@@ -1,9 +1,14 @@
 """A ward of a few people whose in-house claims are really received, matched and held."""
 
+import shutil
 from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pyarrow as pa
+import pytest
 import sqlalchemy as sa
 
 from pipelines.ledger import people, tables
@@ -63,9 +68,7 @@ def lines(number, *residents):
     return [f"{number},{place},{name},{born}," for place, (name, born) in enumerate(named, start=1)]
 
 
-def new_ward(folder) -> Campaign:
-    """A campaign whose people are these, without claims yet."""
-    c = new_campaign(folder)
+def _snapshot_people():
     rows = [
         {
             "person_id": f"R{n}", "resident_id": n.zfill(10), "household_id": h.zfill(10), "relationship": r,
@@ -74,8 +77,11 @@ def new_ward(folder) -> Campaign:
         for n, h, r, kanji, kana, born in RESIDENTS
     ]  # fmt: skip
     table = pa.Table.from_pylist(rows, pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]))
-    c.__dict__["snapshot_people"] = add_keys(table, "13104")
-    persons = [Person(row["person_id"], row["resident_id"], row["household_id"]) for row in rows]
+    return add_keys(table, "13104")
+
+
+def _open_people(c):
+    persons = [Person(f"R{n}", n.zfill(10), h.zfill(10)) for n, h, *_ in RESIDENTS]
     number, household, relationship, *names = ADDITION
     late = Person(f"R{number}", number.zfill(10), household.zfill(10))
     added = Addition(late, "register_changes:1", *names, relationship)
@@ -88,6 +94,30 @@ def new_ward(folder) -> Campaign:
         )
         people.open_entitlements(connection, c.programme.id, persons, "snapshot", 100_000, DAY)
         people.open_additions(connection, c.programme.id, [added], 100_000, DAY)
+
+
+@cache
+def _after_the_first_day() -> TemporaryDirectory:
+    """A folder with everything as the first day leaves it; made once."""
+    folder = TemporaryDirectory()
+    c = new_campaign(Path(folder.name))
+    c.__dict__["snapshot_people"] = _snapshot_people()
+    _open_people(c)
+    with pytest.MonkeyPatch.context() as patch:
+        without_lists(patch)
+        _hold_first_day(c)
+    c.ledger.engine.dispose()
+    return folder
+
+
+def held_ward(folder) -> Campaign:
+    """A campaign whose people are these, after the first day.
+
+    K1: two held for a strange account. K3: deficient. K4: protected, held. K5: approved. KE: an addition, held.
+    """
+    c = new_campaign(folder)
+    shutil.copytree(_after_the_first_day().name, folder, dirs_exist_ok=True)
+    c.__dict__["snapshot_people"] = _snapshot_people()
     return c
 
 
@@ -106,8 +136,7 @@ def receive(c, day, claim_rows, member_rows):
     return claims.match_and_decide(c, day)
 
 
-def hold_first_day(c):
-    """K1: two held for a strange account. K3: deficient. K4: protected, held. K5: paid. KE: an addition, held."""
+def _hold_first_day(c):
     protect(c, "R4")
     receive(
         c, DAY,

@@ -30,11 +30,10 @@ from tests.unit.holds.holds_world import (
     audit,
     claim,
     draft,
-    hold_first_day,
+    held_ward,
     hold_of,
     lines,
     look,
-    new_ward,
     protect,
     receive,
     recover,
@@ -50,8 +49,7 @@ NAMES = [part for row in (*RESIDENTS, ADDITION) for part in row[3:5]]
 @pytest.fixture
 def ward(tmp_path, monkeypatch):
     without_lists(monkeypatch)
-    c = new_ward(tmp_path)
-    hold_first_day(c)
+    c = held_ward(tmp_path)
     yield c
     c.ledger.engine.dispose()
 
