@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,16 +65,14 @@ def run_campaign(settings: Settings, progress: Progress) -> Campaign:
         for day in days:
             relay.set_business_date(day)
             run_day(c, day, progress)
-            if c.snapshot_people.num_rows == 0:
-                c = replace(c)  # not frozen yet, and kept as empty: look again on the next day
     return c
 
 
 def run_day(c: Campaign, day: date, progress: Progress) -> None:
     """One business day, room by room, and the steward's reports of it, whatever stops it.
 
-    A file that is refused stops the campaign, unless its sender delivers it again on a later day: then the refusal is
-    entered, and whatever cannot do without the file fails by its own gate.
+    A file that is refused stops the campaign, unless its sender delivers it again on a later day: then whatever cannot
+    do without the file fails by its own gate. The step that refused it has entered the refusal.
     """
     try:
         _run_rooms(c, day, progress)
@@ -116,10 +113,9 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
         try:
             do(name, step, *arguments)
         except InputRefused as error:
-            refused = c.note_refusal(dataset, str(error), day)
             if not _comes_again(c, dataset, day):
                 raise
-            progress(day, name, refused)
+            progress(day, name, {"subject": dataset, "refused": str(error)})
 
     receive("register.receive", "register", register.receive_register)
     receive("register.changes", "register_changes", register.receive_changes)

@@ -98,7 +98,7 @@ def campaign(
 
 def _tell(result: dict[str, Any]) -> str:
     """A step's counts on one line; nothing for a step that had nothing to do."""
-    if result.get("received") is False and "refused" not in result:
+    if result.get("received") is False and not result.keys() & {"refused", "unexpected"}:
         return ""
     shown = {
         k: v

@@ -14,6 +14,9 @@ process, never change what the process does.
 | link.after_manifest | everything is published, the caller does not know it yet |
 | files.before_rename | a file is whole under its temporary name |
 | inbox.staged | a dataset of the day is staged, the ledger does not know it yet |
+| quarantine.staged | mended rows are staged, the ledger does not know it yet |
+| quarantine.before_commit | the return of mended rows is in its transaction, nothing is committed |
+| quarantine.after_commit | the return of mended rows is committed, the caller does not know it yet |
 | approvals.decided | one person's decision is in the ledger, the next person's is not |
 | holds.before_commit | a person's decision about a hold is in its transaction, nothing is committed |
 | holds.decided | a person's decision about a hold is in the ledger, the caller does not know it yet |

@@ -4,7 +4,7 @@ Matching judges the account, the applicant and the lines and holds what is dispu
 claim that waits in quarantine is a claim that nobody decides.
 """
 
-from schemas import across, forms
+from schemas import across, forms, links
 from schemas.tables import Field, table
 
 CLAIM_KINDS = ("new", "correction", "withdrawal")
@@ -65,6 +65,7 @@ MEMBERS = table(
     },
     *across.dates_readable("birth_date"),
     *across.not_after_receipt("birth_date"),
+    links=(links.OF_CLAIM,),
 )
 PAPER_RULES = (
     *across.dates_readable("received_on", "postmarked_on", "applicant_birth_date"),

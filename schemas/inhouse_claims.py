@@ -1,6 +1,6 @@
 """Claims that the ward keyed itself: protected people and Braille households."""
 
-from schemas import claims, forms
+from schemas import claims, forms, links
 from schemas.tables import Field, table
 
 CLAIMS = table(
@@ -20,5 +20,6 @@ CLAIMS = table(
         **claims.DEFICIENCY,
     },
     *claims.PAPER_RULES,
+    links=(links.OF_HOUSEHOLD, links.OF_APPLICANT),
 )
 DATASET = {"inhouse_claims": (CLAIMS, claims.MEMBERS)}

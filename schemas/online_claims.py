@@ -39,5 +39,6 @@ MEMBERS = table(
         "not_wanted": replace(claims.NOT_WANTED, item="給付希望"),
     },
     *claims.MEMBERS.rules,
+    links=claims.MEMBERS.links,
 )
 DATASET = {"online_claims": (CLAIMS, MEMBERS)}

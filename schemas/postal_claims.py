@@ -1,6 +1,6 @@
 """Postal claims, keyed by the print contractor."""
 
-from schemas import claims
+from schemas import claims, links
 from schemas.tables import table
 
 CLAIMS = table(
@@ -17,5 +17,6 @@ CLAIMS = table(
         **claims.DEFICIENCY,
     },
     *claims.PAPER_RULES,
+    links=(links.OF_HOUSEHOLD,),
 )
 DATASET = {"postal_claims": (CLAIMS, claims.MEMBERS)}

@@ -5,7 +5,7 @@ The eight items after the dates are given for births and arrivals and empty for 
 
 from dataclasses import replace
 
-from schemas import across, fields, forms
+from schemas import across, fields, forms, links
 from schemas.tables import Field, table
 
 REASONS = ("death", "moved_out", "birth", "moved_in")
@@ -39,5 +39,6 @@ ROWS = table(
     across.in_order("changed_on", "notified_on", where=("change_reason", _TOLD_AFTERWARDS)),
     across.in_order("birth_date", "changed_on"),
     *across.POSTAL_CODE,
+    links=(links.OF_WHO_LEFT,),
 )
 DATASET = {"register_changes": (ROWS,)}

@@ -78,6 +78,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A column whose values name rows of another table; an empty value names nothing.
+
+    code: of `schemas.rules`. column: whose values name. table, to: the table and column that must have them: of an
+    earlier table of the same delivery, or of the staged `dataset` that the delivery is judged against. where: only for
+    these codes of a column.
+    """
+
+    code: str
+    column: str
+    table: str
+    to: str
+    dataset: str = ""
+    where: tuple[str, tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """One table of a dataset. key: columns that name a row; personal rows with an equal key must not differ."""
 
@@ -85,6 +102,7 @@ class Table:
     key: tuple[str, ...]
     fields: tuple[tuple[str, Field], ...]
     rules: tuple[Rule, ...] = ()
+    links: tuple[Link, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,10 +111,10 @@ class Table:
 
     @property
     def codes(self) -> set[str]:
-        """The rule codes that the schemas can report."""
-        return {code for _, field in self.fields for code, _ in field.checks} | {
-            rule.code for rule in self.rules
-        }
+        """The rule codes that the schemas and the links can report."""
+        of_columns = {code for _, field in self.fields for code, _ in field.checks}
+        of_rules = {rule.code for rule in self.rules}
+        return of_columns | of_rules | {link.code for link in self.links}
 
     def schema(self, references: References) -> pa.DataFrameSchema:
         """The strict pandera schema of any part of the text table: columns, and the rules within a row."""
@@ -136,13 +154,20 @@ def _check(code: str, column: str, test: Callable[..., pd.Series]) -> pa.Check:
     return pa.Check(test, name=code, title=column, n_failure_cases=1)
 
 
-def table(name: str, key: tuple[str, ...], fields: Mapping[str, Field], *rules: Rule) -> Table:
-    """A table from its columns by name, in the staged order, and its rules.
+def table(
+    name: str,
+    key: tuple[str, ...],
+    fields: Mapping[str, Field],
+    *rules: Rule,
+    links: tuple[Link, ...] = (),
+) -> Table:
+    """A table from its columns by name, in the staged order, its rules and its links.
 
     Raises:
-        ValueError: a key or rule names a column that the table has not.
+        ValueError: a key, rule or link names a column that the table has not.
     """
     named = {*key, *(column for rule in rules for column in (rule.column, *rule.columns))}
+    named |= {link.column for link in links} | {link.where[0] for link in links if link.where}
     if unknown := sorted(named - set(fields)):
         raise ValueError(f"{name}: no such column: {', '.join(unknown)}")
-    return Table(name, key, tuple(fields.items()), rules)
+    return Table(name, key, tuple(fields.items()), rules, links)

@@ -1,8 +1,9 @@
 """Claim cases as a caseworker writes them: tables of people and claims in, tables of decisions out.
 
 A case file (`tests/sql/claims/*.txt`) holds cases. A case begins with `# title` and has blocks: `people` (who
-exists and how they stand), `earlier` (claims of earlier days), `newcomers` (born or moved in after the base date),
-`claims` (of today), `then people` (whoever is decided today, nobody else) and `then claims` (what became of each).
+exists and how they stand), `earlier` (claims of earlier days; `P0+v002` is a supplement of P0), `newcomers` (born or
+moved in after the base date), `claims` (of today), `then people` (whoever is decided today, nobody else) and
+`then claims` (what became of each).
 Names, kana, birth dates and addresses come from `tests/sql/claims/town.txt`.
 
 Cells of `claims`:
@@ -265,6 +266,7 @@ def relations(case: Case, day: str = TODAY) -> dict[str, pa.Table]:
             "account_key": f"0005|001|1|{ord(row['account']):07d}" if row["account"] != "-" else None,
             "certificate_serial": row["certificate"] if row["certificate"] != "-" else None, "proxy_kind": "",
             "outcome": row["outcome"],
+            "supplements_id": row["claim"].partition("+")[0] if "+" in row["claim"] else None,
         }
         for row in case.rows("earlier")
     ]  # fmt: skip

@@ -3,7 +3,8 @@
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 
 import openpyxl
 
@@ -169,3 +170,22 @@ def register_file(layout: str, people: Sequence[dict[str, str]] = PEOPLE) -> byt
     """The register's extract in one of its layouts."""
     found = load_layout(layout)
     return write_table(found, lines_of(found, people))
+
+
+def files_of(
+    dataset: str, day: date, tables: Mapping[str, Sequence[dict[str, str]]]
+) -> dict[str, bytes]:
+    """A dataset's files of a day in the ward's layout: table -> rows by our columns; what a row leaves out is empty."""
+    layout = load_layout(PROGRAMME.source(dataset).layout)
+    files: dict[str, bytes] = {}
+    archives: dict[str, list[tuple[str, bytes]]] = {}
+    for table, rows in tables.items():
+        empty = dict.fromkeys(layout.tables[table].columns.values(), "")
+        lines = lines_of(layout, [{**empty, **row} for row in rows], table)
+        name, _, member = layout.tables[table].file_name(dataset, day).partition("#")
+        data = write_table(layout, lines, table)
+        if member:
+            archives.setdefault(name, []).append((member, data))
+        else:
+            files[name] = data
+    return files | {name: write_zip(*members) for name, members in archives.items()}

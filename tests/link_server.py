@@ -20,6 +20,8 @@ from pipelines.link.session import Endpoint, read_host_key
 from tests.components import require
 from tests.link_world import World
 
+LONGEST_WAIT_SECONDS = 120  # a limit for what never comes, not a speed: the machine may be busy
+
 
 @contextmanager
 def serve(root: Path, world: World, sftp: type[RelaySftp] = RelaySftp) -> Iterator[Endpoint]:
@@ -29,9 +31,9 @@ def serve(root: Path, world: World, sftp: type[RelaySftp] = RelaySftp) -> Iterat
     thread.start()
     try:
         started = listen(root, world.pki / "server", 0, sftp)
-        server = asyncio.run_coroutine_threadsafe(started, loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(started, loop).result(LONGEST_WAIT_SECONDS)
         yield endpoint(world, server.get_port())
-        asyncio.run_coroutine_threadsafe(_close(server), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_close(server), loop).result(LONGEST_WAIT_SECONDS)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -42,7 +44,7 @@ async def _close(server: asyncssh.SSHAcceptor) -> None:
     server.close()
     await server.wait_closed()
     watched = asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]
-    last_moment = time.monotonic() + 5
+    last_moment = time.monotonic() + LONGEST_WAIT_SECONDS
     while len(watched) > 1 and time.monotonic() < last_moment:  # one is the loop's own
         await asyncio.sleep(0.005)
     await asyncio.sleep(0.01)
@@ -131,12 +133,35 @@ class ForgetsToAnswer(RelaySftp):
         raise asyncssh.SFTPFailure("Failure")
 
 
-class WritesTheSame(RelaySftp):
-    """Another sender takes the temporary away and writes its own in the moment of the rename."""
+class GrowsInTheRead(RelaySftp):
+    """Has more to give than the size it reported, without an end."""
 
-    def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        Path(os.fsdecode(self.map_path(oldpath))).write_bytes(b"half")
-        raise asyncssh.SFTPNoSuchFile("No such file")
+    def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        more = b"x" * size if _is_sealed(file_obj) else b""
+        return super().read(file_obj, offset, size) or more
+
+
+class ShrinksInTheRead(RelaySftp):
+    """Loses the second half of a file once its size is reported."""
+
+    def fstat(self, file_obj: Any) -> asyncssh.SFTPAttrs:
+        found = os.fstat(file_obj.fileno())
+        if _is_sealed(file_obj):
+            os.truncate(file_obj.name, found.st_size // 2)
+        return asyncssh.SFTPAttrs.from_local(found)
+
+
+class TakenInTheRead(RelaySftp):
+    """The file goes away after its first piece."""
+
+    def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        if offset and _is_sealed(file_obj):
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        return super().read(file_obj, offset, size)
+
+
+def _is_sealed(file_obj: Any) -> bool:
+    return os.fsdecode(file_obj.name).endswith(".p7m")
 
 
 @contextmanager
@@ -173,7 +198,7 @@ def openssh(program: str, folder: Path, world: World) -> Iterator[Endpoint]:
         yield Endpoint(ward.host, port, getpass.getuser(), ward.key_path, ward.host_key)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(LONGEST_WAIT_SECONDS)
 
 
 def _free_port() -> int:
@@ -183,7 +208,8 @@ def _free_port() -> int:
 
 
 def _wait_until_listening(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
+    last_moment = time.monotonic() + LONGEST_WAIT_SECONDS
+    while time.monotonic() < last_moment:
         assert server.poll() is None, log.read_text()
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

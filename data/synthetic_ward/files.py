@@ -192,14 +192,20 @@ def write_lists(ward: Ward, out: Path) -> None:
             if form == "xlsx":
                 write_xlsx(path / f"{name}.xlsx", [header, *rows])
                 continue
-            (path / f"{name}.csv").write_bytes(to_csv(header, rows, form))
+            content = to_csv(header, rows, form)
+            (path / f"{name}.csv").write_bytes(content)
             if not rows:
-                (path / f"{name}.zero.csv").write_bytes(_declare_zero(ward, dataset, day))
+                sheet = _declare_zero(ward, dataset, day, content)
+                (path / f"{name}.zero.csv").write_bytes(sheet)
 
 
-def _declare_zero(ward: Ward, dataset: str, day: str) -> bytes:
-    author = ward.settings.ward["lists_author"]
-    rows = [("名簿", dataset), ("基準日", compact(day)), ("件数", "0"), ("申告者", author)]
+def _declare_zero(ward: Ward, dataset: str, day: str, content: bytes) -> bytes:
+    """Two people of the department declare on the day of the delivery that exactly this list is empty."""
+    settings = ward.settings.ward
+    rows = [
+        ("名簿", dataset), ("基準日", compact(day)), ("件数", "0"), ("SHA256", hashlib.sha256(content).hexdigest()),
+        ("申告者", settings["lists_author"]), ("確認者", settings["lists_checker"]), ("申告日", compact(day)),
+    ]  # fmt: skip
     return to_csv(("項目", "値"), rows, CP932)
 
 

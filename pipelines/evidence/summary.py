@@ -10,7 +10,9 @@ from pipelines.files import write_whole
 from pipelines.ledger import tables
 from pipelines.ledger.balance import Balance, take_balance
 from pipelines.ledger.states import LABELS_JA, Entitlement
+from pipelines.ledger.store import told_reasons
 from pipelines.matching.findings import FINDINGS
+from pipelines.reports.arrivals import LINK
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.inbox import intake_totals
 
@@ -77,9 +79,15 @@ def render(summary: dict[str, Any]) -> str:
         + f" {f['sha256'][:12]} {'受領確認済み' if f['acknowledged'] else '区内で発送'}"
         for f in summary["files"]
     ]
-    if summary["refused"]:
-        lines.append("■ 期間外などのため受け取らなかったもの・送らなかったもの")
-        lines += [f"  {r['day']} {r['reason']}" for r in summary["refused"]]
+    of_link = [r for r in summary["refused"] if r["subject"].startswith(LINK)]
+    others = [r for r in summary["refused"] if not r["subject"].startswith(LINK)]
+    for title, told in (
+        ("相手先から届いた、予定と違うもの(相手先に確認してください)", of_link),
+        ("期間外などのため受け取らなかったもの・送らなかったもの", others),
+    ):
+        if told:
+            lines.append(f"■ {title}")
+            lines += [f"  {r['day']} {r['reason']}" for r in told]
     total = summary["intake"]
     lines.append(
         f"■ 入力 {total['rows_in']:,}行 = 受入 {total['accepted']:,} + 保留 {total['quarantined']:,}"
@@ -149,6 +157,7 @@ def _refused(connection: sa.Connection, programme: str) -> list[dict[str, str]]:
         .order_by(r.c.day, r.c.subject)
     )
     return [
-        {"day": str(row.day), "subject": row.subject, "reason": row.reason}
+        {"day": str(row.day), "subject": row.subject, "reason": reason}
         for row in connection.execute(query)
+        for reason in told_reasons(row.reason)
     ]

@@ -28,14 +28,18 @@ class AttachmentRefused(KyufuError):
     """The attachment may not be shown: there is no scanner, or it did not pass it."""
 
 
-def assert_keepable(data: bytes, file: str) -> None:
-    """Every attachment of an archive lies in its place and can be read whole; then `keep` finds nothing to refuse.
+def assert_keepable(archive: zipfile.ZipFile, file: str) -> list[str]:
+    """Every attachment of an open archive lies in its place and can be read whole, one in memory at a time.
+
+    `keep`, which needs the published version's number, then finds nothing to refuse.
+
+    Returns:
+        The claim number of each attachment, in the archive's order.
 
     Raises:
         InputRefused: one does not; the message tells which by its position, never by its name.
     """
-    for _ in _attachments(data, file):
-        pass
+    return [claim_no for claim_no, _, _ in _attachments(archive, file)]
 
 
 def keep(home: Path, staging: Staging, dataset: str, day: date) -> int:
@@ -62,30 +66,30 @@ def keep(home: Path, staging: Staging, dataset: str, day: date) -> int:
 def _keep_one_archive(
     data: bytes, file: str, bundle: zipfile.ZipFile, index: dict[str, dict[str, str]]
 ) -> None:
-    for claim_no, name, content in _attachments(data, file):
-        digest = sha256(content)
-        if digest not in bundle.NameToInfo:
-            bundle.writestr(zipfile.ZipInfo(digest), content)
-        index.setdefault(claim_no, {})[name] = digest
-
-
-def _attachments(data: bytes, file: str) -> Iterator[tuple[str, str, bytes]]:
-    """(claim number, name, content) of each attachment of an archive, in its order."""
     with readers.open_archive(data, file) as archive:
-        paths = [
-            info.filename
-            for info in archive.infolist()
-            if PurePosixPath(info.filename).parts[:1] == (_FOLDER,) and not info.is_dir()
-        ]
-        for number, path in enumerate(paths, start=1):
-            called = f"添付{number}番目"
-            parts = PurePosixPath(path).parts
-            if len(parts) != 3 or "/".join(parts) != path:
-                raise InputRefused(
-                    f"{file}: {called}の置き場所が「{_FOLDER}/受付番号/名前」ではありません。"
-                    "正しい場所に置いて作り直してもらってください。"
-                )
-            yield parts[1], parts[2], readers.read_member(archive, path, file, called)
+        for claim_no, name, content in _attachments(archive, file):
+            digest = sha256(content)
+            if digest not in bundle.NameToInfo:
+                bundle.writestr(zipfile.ZipInfo(digest), content)
+            index.setdefault(claim_no, {})[name] = digest
+
+
+def _attachments(archive: zipfile.ZipFile, file: str) -> Iterator[tuple[str, str, bytes]]:
+    """(claim number, name, content) of each attachment of an archive, in its order."""
+    paths = [
+        info.filename
+        for info in archive.infolist()
+        if PurePosixPath(info.filename).parts[:1] == (_FOLDER,) and not info.is_dir()
+    ]
+    for number, path in enumerate(paths, start=1):
+        called = f"添付{number}番目"
+        parts = PurePosixPath(path).parts
+        if len(parts) != 3 or "/".join(parts) != path:
+            raise InputRefused(
+                f"{file}: {called}の置き場所が「{_FOLDER}/受付番号/名前」ではありません。"
+                "正しい場所に置いて作り直してもらってください。"
+            )
+        yield parts[1], parts[2], readers.read_member(archive, path, file, called)
 
 
 def names(home: Path, claim_no: str) -> list[str]:

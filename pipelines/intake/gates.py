@@ -19,6 +19,7 @@ from pipelines.intake.staging import Manifest, Staging, sha256
 from pipelines.programme import DateInside, Intake
 
 Sheet = Mapping[str, str]
+SIGNERS = ("申告者", "確認者")
 
 
 def read_sheet(data: bytes, file: str) -> dict[str, str]:
@@ -88,11 +89,52 @@ def assert_declared(sheet: Sheet, manifest: Manifest, file: str) -> None:
         "SHA256": content_hash(manifest.sources),
     }  # fmt: skip
     assert_sheet_agrees(sheet, expected, file)
-    names = [sheet.get(item, "").strip() for item in ("申告者", "確認者")]
+    names = signers(sheet)
     if not all(names) or names[0] == names[1] or not sheet.get("理由", "").strip():
         raise InputRefused(
             f"{file}: 理由と、別々の二人の名前(申告者、確認者)が必要です。記入し直してください。"
         )
+
+
+def assert_zero_declared(sheet: Sheet, manifest: Manifest, file: str) -> None:
+    """A declaration of zero must be about exactly these bytes, dated, and signed by two people.
+
+    Raises:
+        InputRefused: another dataset, day, count or content, no date of declaration, or no two different names; the
+            message names the items, not their values.
+    """
+    expected = {
+        "名簿": manifest.dataset, "基準日": manifest.day.replace("-", ""), "件数": "0",
+        "SHA256": content_hash(manifest.sources),
+    }  # fmt: skip
+    wrong = [item for item, value in expected.items() if sheet.get(item) != value]
+    if _date_of(sheet.get("申告日", "")) is None:
+        wrong.append("申告日")
+    names = signers(sheet)
+    wrong += [item for item, name in zip(SIGNERS, names, strict=True) if not name]
+    if all(names) and names[0] == names[1]:
+        wrong.append(SIGNERS[1])
+    if wrong:
+        raise InputRefused(
+            f"{file}: この名簿の{manifest.day}の零件の申告ではありません(「{'」「'.join(wrong)}」)。"
+            "基準日は名簿を受け取る日、SHA256は届いた空の名簿のもの、申告日はYYYYMMDD、申告者と確認者は別々の二人です。"
+            f"名簿が差し替わったときは、新しい申告が必要です(SHA256は{expected['SHA256']})。担当課に確認してください。"
+        )
+
+
+def signers(sheet: Sheet) -> tuple[str, ...]:
+    """Who signed a declaration: 申告者 and 確認者, empty where nobody did."""
+    return tuple(sheet.get(item, "").strip() for item in SIGNERS)
+
+
+def _date_of(text: str) -> date | None:
+    """YYYYMMDD as a date."""
+    if not (len(text) == 8 and text.isascii() and text.isdigit()):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def repeated_day(staging: Staging, manifest: Manifest, may_repeat: Sequence[str]) -> date | None:
@@ -148,9 +190,12 @@ def why_doubtful(staging: Staging, manifest: Manifest, intake: Intake) -> str | 
 
 
 def assert_plausible(
-    staging: Staging, manifest: Manifest, intake: Intake, declaration: Sheet | None, file: str
-) -> bool:
-    """Refuse a delivery that may be the wrong one, unless it is declared right. file: the declaration's name.
+    staging: Staging, manifest: Manifest, intake: Intake, declaration: Sheet | None, file: str,
+    doubt: str | None = None,
+) -> bool:  # fmt: skip
+    """Refuse a delivery that may be the wrong one, unless it is declared right.
+
+    file: the declaration's name. doubt: why it may be the wrong one, as far as whoever received it knows.
 
     Returns:
         Whether it enters on a declaration.
@@ -158,7 +203,7 @@ def assert_plausible(
     Raises:
         InputRefused: it is doubtful and not declared, or the declaration is not about it.
     """
-    reason = why_doubtful(staging, manifest, intake)
+    reason = why_doubtful(staging, manifest, intake) or doubt
     if reason is None:
         return False
     if declaration is None:

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache, partial
+from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputMissing, InputRefused, PeriodRefused
-from pipelines.intake import attachments, checks, keys, mending, my_number, readers
+from pipelines.intake import attachments, checks, keys, links, mending, my_number, readers
 from pipelines.intake.layouts import FOLDER, UNKNOWN, Layout, load_layout, map_codes, map_dates
 from pipelines.intake.mending import Mending
 from pipelines.intake.references import references
@@ -20,6 +23,9 @@ from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
 from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
 from schemas.rules import RULES
+from schemas.tables import Link
+
+NOTHING: Mapping[str, tuple[date, int]] = MappingProxyType({})
 
 # staged key column -> (function, column it is made of), added where the table has that column
 KeyMaker = Callable[[pa.ChunkedArray, str], pa.Array]
@@ -70,20 +76,33 @@ def stage(
     *,
     look: Callable[[Mapping[str, pa.Table]], None] = lambda _tables: None,
     mended: Mending | None = None,
+    against: Mapping[str, tuple[date, int]] = NOTHING,
 ) -> Manifest:
     """Stage one dataset and day from its files' bytes.
 
     Good rows go on, bad rows go to quarantine with file, row, column and rule; the counts must add up. `gate` sees the
     counts before anything is published and raises where the day may not enter: a declared total, a signed zero; `look`
     sees the tables in the same place. `mended` rows stand for the source's; without it, what was mended of the same
-    bytes before stays mended.
+    bytes before stays mended. `against`: dataset -> (day, version) of the staged partitions in which what the rows name
+    is looked up; the same bytes again are judged against those of the first time.
 
     Raises:
         PeriodRefused: outside the collection period.
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
         MyNumberRefused: a file holds a My Number.
+        PartitionBusy: another process held the day all the time.
     """
+    with staging.holding(dataset, day):
+        return _stage(programme, staging, dataset, day, files, gate, look, mended, against)
+
+
+def _stage(
+    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes],
+    gate: Callable[[Manifest], None], look: Callable[[Mapping[str, pa.Table]], None], mended: Mending | None,
+    against: Mapping[str, tuple[date, int]],
+) -> Manifest:  # fmt: skip
+    """`stage` by the one process that holds the day."""
     source = programme.source(dataset)
     assert_may_enter(source, day)
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
@@ -92,28 +111,40 @@ def stage(
     hashes = {name: sha256(data) for name, data in sorted(files.items())}
     laid = mended_before(staging, dataset, day, hashes) if mended is None else mended
     refer = references(programme.benefit.base_date, day)
+    judged = _judged_against(staging, dataset, day, hashes, against)
     accepted: dict[str, pa.Table] = {}
+
+    def known(link: Link) -> pa.ChunkedArray | None:
+        if not link.dataset:
+            return accepted[link.table].column(link.to)
+        if link.dataset not in judged:
+            return None
+        on, version = judged[link.dataset]
+        there = date.fromisoformat(on)
+        return staging.read(link.dataset, there, link.table, version, [link.to]).column(link.to)
+
     tables: dict[str, pa.Table | WithColumns] = {}
     problems: list[pa.Table] = []
-    rows_in = quarantined = duplicates = 0
+    quarantined = duplicates = 0
+    claim_numbers: set[str] = set()
+    file_rows: dict[str, int] = {}
     for table in DATASETS[dataset]:
         _assert_in_basis(source, layout, table)
-        file, text = _read(layout, table, dataset, day, files)
+    archives = _open_archives(layout, dataset, day, files)
+    for table in DATASETS[dataset]:
+        file, text = _read(layout, table, dataset, day, files, archives)
         text = mending.lay_over(text, table.name, laid)
         _assert_no_my_number(text, file, layout, table)
         rows = map_codes(_to_ours(text.rows, layout, table), layout)
         seen, _ = map_dates(rows, layout)  # what the checks look at; the raw text is what is staged
-        broken = pa.concat_tables(
-            [
-                _ragged(text, table),
-                checks.check_rows(seen, table, refer),
-                _orphans(rows, table, accepted),
-            ]
-        )
+        broken = pa.concat_tables([_ragged(text, table), checks.check_rows(seen, table, refer)])
+        broken = pa.concat_tables([broken, links.check_links(seen, table, known, broken)])
         broken = pa.concat_tables([broken, _not_in_layout(seen, layout, table, broken)])
         good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
         kept = _drop_repeated(good, seen, table)
         accepted[table.name] = kept
+        if table.name == "claims":
+            claim_numbers = set(seen.column("claim_no").to_pylist())
         municipality = programme.benefit.municipality_code
         tables[table.name] = WithColumns(
             kept, partial(_add_keys, municipality=municipality, layout=layout)
@@ -123,19 +154,20 @@ def stage(
         problems.append(
             broken.append_column("file", pa.array([file] * broken.num_rows, pa.string()))
         )
-        rows_in += text.rows_in
+        file_rows[file] = text.rows_in
         quarantined += bad.num_rows + len(text.ragged)
         duplicates += good.num_rows - kept.num_rows
-    if layout.format == "zip":
-        for name in expected_files(programme, dataset, day):
-            attachments.assert_keepable(files[name], name)
+    for name, archive in archives.items():
+        owners = attachments.assert_keepable(archive, name)
+        problems.append(_attachments_of_nobody(owners, claim_numbers, name))
     found = pa.concat_tables(problems)
     rules = Counter(found.column("rule").to_pylist())
     manifest = Manifest(
         dataset, day.isoformat(), hashes,
-        rows_in, sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
+        sum(file_rows.values()), sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
         sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"), dict(sorted(rules.items())),
         mended=len(laid.cells), mending=laid.digest, schema_version=schema_version(source.layout),
+        file_rows=file_rows, against=judged,
     )  # fmt: skip
     manifest = replace(manifest, run_key=run_key(programme.id, manifest))
     tables |= {"problems": found, mending.TABLE: laid.as_table()}
@@ -157,7 +189,8 @@ def read_source(
 ) -> dict[str, tuple[str, readers.TextTable]]:
     """The dataset's tables as text under the source's own headers: table -> (file, text with what is mended)."""
     layout = load_layout(programme.source(dataset).layout)
-    read = {t.name: _read(layout, t, dataset, day, files) for t in DATASETS[dataset]}
+    archives = _open_archives(layout, dataset, day, files)
+    read = {t.name: _read(layout, t, dataset, day, files, archives) for t in DATASETS[dataset]}
     return {name: (file, mending.lay_over(text, name, laid)) for name, (file, text) in read.items()}
 
 
@@ -174,7 +207,7 @@ def run_key(programme: str, manifest: Manifest) -> str:
     """What names the run by everything that decides its tables: 16 hex characters."""
     parts = [
         programme, manifest.dataset, manifest.day, manifest.schema_version, manifest.mending,
-        *sorted(manifest.sources.items()),
+        *sorted(manifest.sources.items()), *sorted(manifest.against.items()),
     ]  # fmt: skip
     return sha256(json.dumps(parts).encode())[:16]
 
@@ -189,9 +222,25 @@ def _assert_in_basis(source: Source | ListSource, layout: Layout, table: Table) 
         )
 
 
+def _open_archives(
+    layout: Layout, dataset: str, day: date, files: Mapping[str, bytes]
+) -> dict[str, zipfile.ZipFile]:
+    """The dataset's archives by file name, each opened and looked over once; none where the layout has no archive."""
+    members: dict[str, list[str]] = {}
+    if layout.format == "zip":
+        for table in layout.tables.values():
+            name, _, member = table.file_name(dataset, day).partition("#")
+            members.setdefault(name, []).append(member)
+    archives = {name: readers.open_archive(files[name], name) for name in members}
+    for name, archive in archives.items():
+        readers.assert_declared(archive, members[name], layout.others, name)
+    return archives
+
+
 def _read(
-    layout: Layout, table: Table, dataset: str, day: date, files: Mapping[str, bytes]
-) -> tuple[str, readers.TextTable]:
+    layout: Layout, table: Table, dataset: str, day: date, files: Mapping[str, bytes],
+    archives: Mapping[str, zipfile.ZipFile],
+) -> tuple[str, readers.TextTable]:  # fmt: skip
     """The table's text under the source's own headers."""
     spec = layout.tables[table.name]
     name = spec.file_name(dataset, day)
@@ -202,11 +251,8 @@ def _read(
         return name, readers.read_xlsx(data, header, name)
     if layout.format == "fixed":
         return name, readers.read_fixed(data, layout.encoding, spec.fixed, name)
-    if layout.format == "zip":
-        members = [t.file_name(dataset, day).partition("#")[2] for t in layout.tables.values()]
-        with readers.open_archive(data, archive_name) as archive:
-            readers.assert_declared(archive, members, layout.others, archive_name)
-            data = readers.read_member(archive, member, archive_name)
+    if archive_name in archives:
+        data = readers.read_member(archives[archive_name], member, archive_name)
     return name, readers.read_csv(data, layout.encoding, header, name, layout.delimiter)
 
 
@@ -284,24 +330,31 @@ def _numbers(rows: pa.Table) -> pa.Array:
     return rows.column("row").combine_chunks()
 
 
-def _orphans(rows: pa.Table, table: Table, staged: Mapping[str, pa.Table]) -> pa.Table:
-    """Member lines whose claim is not among the accepted claims."""
-    if table.name != "members":
-        return checks.PROBLEM.empty_table()
-    known = staged["claims"].column("claim_no")
-    lost = rows.filter(
-        pc.invert(pc.is_in(rows.column("claim_no"), value_set=known.combine_chunks()))
-    )
-    count = lost.num_rows
+def _judged_against(
+    staging: Staging, dataset: str, day: date, hashes: Mapping[str, str],
+    against: Mapping[str, tuple[date, int]],
+) -> dict[str, list[Any]]:  # fmt: skip
+    """Dataset -> [day, version] of the partitions that the links ask: those of the first time, of the same bytes."""
+    newest = staging.manifest(dataset, day)
+    if newest is not None and newest.sources == hashes:
+        return newest.against
+    named = {link.dataset for table in DATASETS[dataset] for link in table.links}
+    return {
+        name: [on.isoformat(), version] for name, (on, version) in against.items() if name in named
+    }
+
+
+def _attachments_of_nobody(owners: Sequence[str], claim_numbers: set[str], file: str) -> pa.Table:
+    """Attachments whose claim is not in the archive, be it accepted or not; their row is their place among them."""
+    found = [place for place, owner in enumerate(owners, start=1) if owner not in claim_numbers]
+    count = len(found)
     return pa.table(
         {
-            "table": ["members"] * count,
-            "row": lost.column("row"),
-            "column": ["claim_no"] * count,
-            "rule": ["CLAIM_UNKNOWN"] * count,
+            "table": ["attachments"] * count, "row": found, "column": ["claim_no"] * count,
+            "rule": ["ATTACHMENT_CLAIM_UNKNOWN"] * count, "file": [file] * count,
         },
-        schema=checks.PROBLEM,
-    )
+        schema=checks.PROBLEM.append(pa.field("file", pa.string())),
+    )  # fmt: skip
 
 
 def _add_keys(rows: pa.Table, municipality: str, layout: Layout) -> pa.Table:

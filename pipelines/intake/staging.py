@@ -14,15 +14,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import InputMissing, KyufuError
 from pipelines.files import sync_folder, write_whole
+from pipelines.intake.locks import PartitionLocks
 
 # rows that get their further columns, and are written, at once
 _SLICE = 100_000
@@ -32,9 +35,11 @@ _SLICE = 100_000
 class Manifest:
     """What a staged version holds. sources: file name -> SHA-256. Counts over all tables of the dataset.
 
-    mended: rows of the source that stand as somebody mended them; mending: SHA-256 over these, empty without any.
-    schema_version: of the rules and the layout that were applied. run_key: names what the version is made of, so that
-    equal runs have equal keys. tables: table name -> SHA-256 of its Parquet file.
+    file_rows: file, or archive#member -> data rows read of it. mended: rows of the source that stand as somebody mended
+    them; mending: SHA-256 over these, empty without any. schema_version: of the rules and the layout that were applied.
+    against: dataset -> [day, version] of the staged partitions that hold what its rows name; restaging the same bytes
+    is judged against the same ones. run_key: names what the version is made of, so that equal runs have equal keys.
+    tables: table name -> SHA-256 of its Parquet file.
     """
 
     dataset: str
@@ -50,8 +55,10 @@ class Manifest:
     mended: int = 0
     mending: str = ""
     schema_version: str = ""
+    against: dict[str, list[Any]] = field(default_factory=dict)
     run_key: str = ""
     tables: dict[str, str] = field(default_factory=dict)
+    file_rows: dict[str, int] = field(default_factory=dict)
 
     def assert_balanced(self) -> None:
         """Rows in = accepted + quarantined + exact duplicates, or the run fails."""
@@ -101,9 +108,18 @@ class WithColumns:
 class Staging:
     """The staging area below a home folder."""
 
-    def __init__(self, home: Path) -> None:
-        """Remember where staging lies; nothing is created yet."""
+    def __init__(self, home: Path, wait_seconds: float = 600) -> None:
+        """Remember where staging lies, and how long to wait for another process; nothing is created yet."""
         self.root = home / "staging"
+        self._locks = PartitionLocks(home, wait_seconds)
+
+    def holding(self, dataset: str, day: date) -> AbstractContextManager[None]:
+        """Keep every other process from that day until the block ends: whoever reads it to publish the next version.
+
+        Raises:
+            PartitionBusy: another process held it all the time.
+        """
+        return self._locks.holding(dataset, day)
 
     def day_folder(self, dataset: str, day: date) -> Path:
         """Where that day's versions lie."""
@@ -145,9 +161,14 @@ class Staging:
         return sorted(day for day in days if day <= until)
 
     def read(
-        self, dataset: str, day: date, table: str = "rows", version: int | None = None
+        self,
+        dataset: str,
+        day: date,
+        table: str = "rows",
+        version: int | None = None,
+        columns: list[str] | None = None,
     ) -> pa.Table:
-        """A staged table, of the newest version unless told.
+        """A staged table, of the newest version unless told; all its columns unless told.
 
         Raises:
             InputMissing: the day, or that version of it, is not staged.
@@ -157,7 +178,7 @@ class Staging:
             raise InputMissing(
                 f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。"
             )
-        return pq.read_table(path, partitioning=None)
+        return pq.read_table(path, columns=columns, partitioning=None)
 
     def sources(self, dataset: str, day: date, version: int | None = None) -> dict[str, bytes]:
         """The files of a version as they came, by name.
@@ -194,8 +215,19 @@ class Staging:
         Raises:
             KyufuError: the counts do not add up, or the same bytes under the same rules gave something else than what
                 is staged; the message says what differs. The staged version stays.
+            PartitionBusy: another process held the day all the time.
         """
         manifest.assert_balanced()
+        with self.holding(manifest.dataset, date.fromisoformat(manifest.day)):
+            return self._write(manifest, tables, sources)
+
+    def _write(
+        self,
+        manifest: Manifest,
+        tables: Mapping[str, pa.Table | WithColumns],
+        sources: Mapping[str, bytes],
+    ) -> Manifest:
+        """`write` by the one process that holds the day."""
         day = date.fromisoformat(manifest.day)
         newest = self.manifest(manifest.dataset, day)
         final = self.day_folder(manifest.dataset, day)
@@ -250,7 +282,7 @@ class Staging:
             sync_folder(folder)
 
     def _clear(self, pattern: str) -> None:
-        """Remove what runs that were killed left beside."""
+        """Remove what runs that were killed left beside; only who holds the day may, for no other run is at work."""
         for left in self.root.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
 

@@ -119,13 +119,19 @@ def insert_new(
 def add_refusal(
     connection: sa.Connection, programme: str, subject: str, reason: str, day: date
 ) -> None:
-    """Enter a refusal in the caller's transaction; what was refused of the subject on that day before stays told."""
+    """Enter a refusal in the caller's transaction: every reason of a day and subject on a line of its own, once."""
     r = tables.refusal
     key = {"programme": programme, "day": day, "subject": subject}
-    insert_new(connection, r, [{**key, "reason": reason}])
+    line = " ".join(reason.split())
+    insert_new(connection, r, [{**key, "reason": line}])
     told = connection.execute(sa.select(r.c.reason).filter_by(**key)).scalar_one()
-    if reason not in told:
-        connection.execute(sa.update(r).filter_by(**key).values(reason=f"{told} {reason}"))
+    if line not in told_reasons(told):
+        connection.execute(sa.update(r).filter_by(**key).values(reason=f"{told}\n{line}"))
+
+
+def told_reasons(told: str) -> list[str]:
+    """The reasons that a refusal's row holds, in the order in which they were entered."""
+    return told.split("\n")
 
 
 _MOVE = ("person_id", "to_state", "claim_id", "codes", "reference")

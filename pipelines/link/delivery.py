@@ -144,8 +144,8 @@ def publish(
 
 
 def _refuse_unknown(name: str, file: Found, manifest: Found, *, started_before: bool) -> None:
-    nothing_there = file.final is None and not file.temporary
-    announced = manifest.final is not None or manifest.temporary
+    nothing_there = file.final is None and not file.temporaries
+    announced = manifest.final is not None or bool(manifest.temporaries)
     if nothing_there and (announced or started_before):
         raise DeliveryUnknown(
             f"{name}: a send had started and the file is not there; the receiver may have taken "

@@ -93,12 +93,18 @@ def check_name(name: str) -> str:
     Raises:
         NameNotAllowed: a path, a control character, too long, or a suffix that the link adds.
     """
-    if NAME.fullmatch(name) is None or ".." in name or name.endswith(SUFFIXES_OF_THE_LINK):
+    if not is_name(name):
         raise NameNotAllowed(
             f"{name!r} cannot name a delivery; use letters, digits, '_', '-' and single dots, "
             f"at most 120, and none of the endings {', '.join(SUFFIXES_OF_THE_LINK)}."
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether the link can carry a delivery of that name."""
+    fits = NAME.fullmatch(name) is not None and ".." not in name
+    return fits and not name.endswith(SUFFIXES_OF_THE_LINK)
 
 
 def _to_json(value: dict[str, Any]) -> bytes:

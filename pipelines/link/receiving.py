@@ -4,6 +4,8 @@ Follows "Receiving" of docs/interfaces/link.md. Nothing is taken away from the r
 its manifest does not exist.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -12,11 +14,20 @@ from cryptography import x509
 
 from pipelines.link.errors import ManifestInvalid, RemoteFailure, SealInvalid
 from pipelines.link.identity import Identity, check_valid_on
-from pipelines.link.manifest import Acknowledgement, Manifest, check_name
+from pipelines.link.manifest import (
+    SUFFIXES_OF_THE_LINK,
+    Acknowledgement,
+    Manifest,
+    check_name,
+    is_name,
+)
 from pipelines.link.remote import find, place, read_remote
 from pipelines.link.seal import sign, unseal, verify
 from pipelines.link.session import SFTPClient, remote_errors
 
+_OWN = re.compile(
+    r"\.(p7m|manifest|ack)(\.[0-9a-f]{8})?$"
+)  # what a temporary name adds before .tmp
 LARGEST_STATEMENT_BYTES = 65_536  # a manifest or acknowledgement; real ones have about 3,000
 
 
@@ -44,6 +55,85 @@ def list_published(sftp: SFTPClient, folder: str) -> list[str]:
     return sorted(
         check_name(name.removesuffix(".manifest")) for name in names if name.endswith(".manifest")
     )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in a folder of the relay. Names are deliveries', without the suffixes of the link.
+
+    Attributes:
+        published: delivery -> bytes of its sealed file, None where the server does not tell.
+        lone_files: sealed files without a manifest and half-written ones, left behind by their sender.
+        lone_manifests: manifests without their file.
+        acknowledged: what the owner of the folder acknowledges.
+        others: full names of files that are nothing of this link.
+    """
+
+    published: Mapping[str, int | None]
+    lone_files: tuple[str, ...]
+    lone_manifests: tuple[str, ...]
+    acknowledged: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def look_at(sftp: SFTPClient, folder: str, patience_seconds: float) -> Standing:
+    """Look at everything in a folder, whatever its name.
+
+    A file without its manifest may be on its way. It is left behind if its sender published something else more than
+    ``patience_seconds`` later, by the server's own clock.
+
+    Raises:
+        RemoteFailure, LinkUnreachable: the folder cannot be listed.
+    """
+    try:
+        with remote_errors(f"list {folder}"):
+            found = {str(entry.filename): entry for entry in sftp.listdir_attr(folder)}
+    except FileNotFoundError as error:
+        raise RemoteFailure(f"{folder}: no such folder at the server.") from error
+    by_suffix: dict[str, set[str]] = {suffix: set() for suffix in ("", *SUFFIXES_OF_THE_LINK)}
+    for name in found:
+        stem, suffix = _split(name)
+        by_suffix[suffix].add(stem)
+    files, manifests = by_suffix[".p7m"], by_suffix[".manifest"]
+    times = [found[f"{name}.manifest"].st_mtime or 0 for name in manifests]
+    newest = max(times, default=0)
+
+    def is_left(name: str) -> bool:
+        written = found[name].st_mtime
+        return written is None or newest - written > patience_seconds
+
+    lone = {name for name in files - manifests if is_left(f"{name}.p7m")}
+    half = {_OWN.sub("", name) for name in by_suffix[".tmp"] if is_left(f"{name}.tmp")} - files
+    return Standing(
+        {name: found[f"{name}.p7m"].st_size for name in sorted(files & manifests)},
+        tuple(sorted(lone | half)),
+        tuple(sorted(manifests - files)),
+        tuple(sorted(by_suffix[".ack"])),
+        tuple(sorted(by_suffix[""])),
+    )
+
+
+def _split(name: str) -> tuple[str, str]:
+    """(delivery, suffix of the link); (whole name, empty) for what this link does not carry."""
+    for suffix in SUFFIXES_OF_THE_LINK:
+        stem = name.removesuffix(suffix)
+        if stem != name and (suffix == ".tmp" or is_name(stem)):
+            return stem, suffix
+    return name, ""
+
+
+def is_published(sftp: SFTPClient, folder: str, name: str) -> bool:
+    """Whether a delivery has its manifest.
+
+    Raises:
+        RemoteFailure, LinkUnreachable: it cannot be told.
+    """
+    try:
+        with remote_errors(f"look at {folder}/{name}"):
+            sftp.stat(f"{folder}/{check_name(name)}.manifest")
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def receive(

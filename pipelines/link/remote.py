@@ -1,5 +1,11 @@
-"""Files at the other end: found by name and hash, written beside, read back, renamed."""
+"""Files at the other end: found by name and hash, written beside, read back, renamed.
 
+Every sender writes under a temporary name of its own, so that what is renamed is what it has read back, and no other
+sender of the same file can stand half-written under the final name.
+"""
+
+import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,23 +17,19 @@ from pipelines.link.errors import (
     ReadBackDiffers,
     RemoteFailure,
 )
-from pipelines.link.session import SFTPClient, remote_errors
+from pipelines.link.session import SFTPClient, SFTPFile, remote_errors
 
 PIECE_BYTES = 32_768  # the largest piece that every SFTP server must accept
+TEMPORARY = re.compile(r"(\.[0-9a-f]{8})?\.tmp")  # behind the final name
 
 
 @dataclass(frozen=True)
 class Found:
-    """What stands at the server for one path: the final file's SHA-256, and a temporary or not."""
+    """What stands at the server for one path: the final file's SHA-256, and the paths of its temporaries."""
 
     path: str
     final: str | None
-    temporary: bool
-
-    @property
-    def temporary_path(self) -> str:
-        """The name under which the file is written before it is complete."""
-        return f"{self.path}.tmp"
+    temporaries: tuple[str, ...]
 
     def refuse_other(self, content: bytes) -> None:
         """Stop if something else than ``content`` stands under the final name.
@@ -43,12 +45,12 @@ class Found:
 
 
 def find(sftp: SFTPClient, path: str) -> Found:
-    """Look at a path and its temporary name; the final file is read and hashed.
+    """Look at a path and its temporary names; the final file is read and hashed.
 
     Raises:
         RemoteFailure, LinkUnreachable: it cannot be told what is there.
     """
-    return Found(path, hash_remote(sftp, path), _exists(sftp, f"{path}.tmp"))
+    return Found(path, hash_remote(sftp, path), _temporaries(sftp, path))
 
 
 def place(
@@ -57,9 +59,11 @@ def place(
     content: bytes,
     before_rename: Callable[[], None] | None = None,
 ) -> None:
-    """Bring ``content`` under its final name, or accept it there; drop a temporary left over.
+    """Bring ``content`` under its final name, or accept it there; drop the temporaries left over.
 
-    ``before_rename`` is called when the whole temporary is there: until then no receiver takes it.
+    A temporary of another sender that is still at work is dropped too: that one ends with an error, or finds the file
+    under its final name. ``before_rename`` is called when the whole temporary is there: until then no receiver takes
+    it.
 
     Raises:
         NameTaken: another content is, or meanwhile came, under the final name.
@@ -68,17 +72,18 @@ def place(
     """
     if found.final is not None:
         found.refuse_other(content)
-        if found.temporary:
-            remove(sftp, found.temporary_path)
+    for left in found.temporaries:
+        remove(sftp, left)
+    if found.final is not None:
         return
-    if found.temporary:
-        remove(sftp, found.temporary_path)
-    _write(sftp, found.temporary_path, content)
-    _read_back(sftp, found.temporary_path, content)
+    own = f"{found.path}.{secrets.token_hex(4)}.tmp"
+    _write(sftp, own, content)
+    if not _read_back(sftp, own, found.path, content):
+        return
     if before_rename is not None:
         before_rename()
     failpoint("link.before_rename")
-    _rename(sftp, found, content)
+    _rename(sftp, own, found.path, content)
 
 
 def hash_remote(sftp: SFTPClient, path: str) -> str | None:
@@ -108,11 +113,18 @@ def read_remote(sftp: SFTPClient, path: str, *, most_bytes: int | None = None) -
         if most_bytes is not None and size > most_bytes:
             raise RemoteFailure(f"{path}: {size} bytes, more than the {most_bytes} expected.")
         file.prefetch(size)
-        pieces = list(iter(lambda: file.read(PIECE_BYTES), b""))
-    content = b"".join(pieces)
+        content = _read_to_end(file, size)
     if len(content) != size:
         raise RemoteFailure(f"{path}: {len(content)} bytes came, the server reported {size}.")
     return content
+
+
+def _read_to_end(file: SFTPFile, size: int) -> bytes:
+    """What the file holds, to its end or just beyond `size`: one that grows without end fills no memory."""
+    content = bytearray()
+    while len(content) <= size and (piece := file.read(PIECE_BYTES)):
+        content += piece
+    return bytes(content)
 
 
 def remove(sftp: SFTPClient, path: str) -> None:
@@ -124,13 +136,16 @@ def remove(sftp: SFTPClient, path: str) -> None:
         return
 
 
-def _exists(sftp: SFTPClient, path: str) -> bool:
+def _temporaries(sftp: SFTPClient, path: str) -> tuple[str, ...]:
+    """The paths under which senders write the file: ``<path>.<something>.tmp`` or ``<path>.tmp``."""
+    folder, _, name = path.rpartition("/")
     try:
-        with remote_errors(f"look at {path}"):
-            sftp.lstat(path)
+        with remote_errors(f"list {folder}"):
+            names = sftp.listdir(folder or ".")
     except FileNotFoundError:
-        return False
-    return True
+        return ()
+    found = (n for n in map(str, names) if TEMPORARY.fullmatch(n.removeprefix(name)))
+    return tuple(sorted(f"{folder}/{n}" for n in found if n.startswith(f"{name}.")))
 
 
 def _write(sftp: SFTPClient, path: str, content: bytes) -> None:
@@ -151,33 +166,36 @@ def _write_pieces(file: SFTPClient, content: bytes) -> None:
         file.write(bytes(view[start : start + PIECE_BYTES]))
 
 
-def _read_back(sftp: SFTPClient, path: str, content: bytes) -> None:
+def _read_back(sftp: SFTPClient, own: str, path: str, content: bytes) -> bool:
+    """Whether the temporary is there and whole; False if another sender has published the same meanwhile."""
     try:
-        held = read_remote(sftp, path)
+        held = read_remote(sftp, own)
     except FileNotFoundError as error:
-        raise _unknown(path) from error
+        _judge_lost(sftp, path, content, error)
+        return False
     if held != content:
         raise ReadBackDiffers(
             f"{path}: {len(content)} bytes were written, the server holds {len(held)} "
             "with another hash. It was not published; retry, then ask the relay's operator "
             "(space, quota)."
         )
+    return True
 
 
-def _rename(sftp: SFTPClient, found: Found, content: bytes) -> None:
+def _rename(sftp: SFTPClient, own: str, path: str, content: bytes) -> None:
     try:
-        with remote_errors(f"rename {found.temporary_path}"):
-            sftp.rename(found.temporary_path, found.path)
+        with remote_errors(f"rename {own}"):
+            sftp.rename(own, path)
     except (FileNotFoundError, RemoteFailure) as error:
-        _judge_failed_rename(sftp, found.path, content, error)
+        _judge_lost(sftp, path, content, error)
 
 
-def _judge_failed_rename(sftp: SFTPClient, path: str, content: bytes, error: Exception) -> None:
-    """A rename that failed may still have been done, by us or by another worker: look."""
+def _judge_lost(sftp: SFTPClient, path: str, content: bytes, error: Exception) -> None:
+    """What was written is away, or its rename failed: it may be published, by us or by another sender. Look."""
     now = find(sftp, path)
     if now.final is not None:
         place(sftp, now, content)
-    elif now.temporary:
+    elif now.temporaries:
         raise _disturbed(path, error) from error
     else:
         raise _unknown(path) from error

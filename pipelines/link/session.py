@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko  # type: ignore[import-untyped]
-from paramiko import SFTPClient
+from paramiko import SFTPClient, SFTPFile
 
 from pipelines.link.errors import (
     AccountRefused,
@@ -20,7 +20,7 @@ from pipelines.link.errors import (
     RemoteFailure,
 )
 
-__all__ = ["Endpoint", "SFTPClient", "open_session", "read_host_key", "remote_errors"]
+__all__ = ["Endpoint", "SFTPClient", "SFTPFile", "open_session", "read_host_key", "remote_errors"]
 
 CONNECT_SECONDS = 15.0
 ANSWER_SECONDS = 60.0

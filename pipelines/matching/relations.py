@@ -46,6 +46,7 @@ EARLIER = pa.schema(
             "certificate_serial",
             "proxy_kind",
             "outcome",
+            "supplements_id",
         )
     ]
 )

@@ -3,6 +3,7 @@
 Counts, row numbers, file names and rule codes only: no value of a row is read here, so none can be shown.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +14,17 @@ import sqlalchemy as sa
 
 from pipelines.intake.staging import Manifest, Staging
 from pipelines.ledger import tables
+from pipelines.ledger.store import told_reasons
 from pipelines.programme import Programme
 from schemas.datasets import DATASETS
 from schemas.rules import RULES
 
 ROWS_SHOWN = 20
+LINK = "link:"  # stands before a party in the subject of what is told of its outbox
 TREND_LENGTH = 8
 _FAR = date.max
+# audit event -> what the declaration says
+DECLARATIONS = {"intake.zero_declared": "零件の申告", "intake.declared": "この内容で正しいとの申告"}
 State = Literal["accepted", "quarantined", "refused"]
 
 
@@ -73,11 +78,20 @@ class Partition:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something refused on a day; subject: a dataset, or a kind of outgoing file."""
+    """Something refused on a day; subject: a dataset, a kind of outgoing file, or `LINK` and a party."""
 
     day: date
     subject: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A declaration on which a partition entered. declared_on: YYYYMMDD, empty where the sheet has no such item."""
+
+    title: str
+    signers: str
+    declared_on: str
 
 
 @dataclass(frozen=True)
@@ -92,14 +106,35 @@ class Owed:
 
 
 def read_refusals(connection: sa.Connection, programme: str) -> list[Refusal]:
-    """Everything the programme refused, by day and subject."""
+    """Everything the programme refused, by day and subject, each reason by itself."""
     r = tables.refusal
     query = (
         sa.select(r.c.day, r.c.subject, r.c.reason)
         .where(r.c.programme == programme)
         .order_by(r.c.day, r.c.subject)
     )
-    return [Refusal(*row) for row in connection.execute(query)]
+    return [
+        Refusal(row.day, row.subject, reason)
+        for row in connection.execute(query)
+        for reason in told_reasons(row.reason)
+    ]
+
+
+def read_declarations(
+    connection: sa.Connection, programme: str, partition: Partition
+) -> list[Declared]:
+    """The declarations on which a partition entered, in the order of their records."""
+    a = tables.audit
+    query = (
+        sa.select(a.c.event, a.c.actor, a.c.detail)
+        .where(a.c.programme == programme, a.c.event.in_(DECLARATIONS))
+        .where(a.c.subject == f"{partition.dataset}:{partition.day}")
+        .order_by(a.c.number)
+    )
+    return [
+        Declared(DECLARATIONS[event], actor, json.loads(detail).get("declared_on", ""))
+        for event, actor, detail in connection.execute(query)
+    ]
 
 
 def list_partitions(

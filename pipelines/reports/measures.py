@@ -6,10 +6,11 @@ Made by the SQL of `sql/reports/` and from the manifest; what leaves this module
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipelines.intake.keys.places import lies_in
 from pipelines.intake.staging import Manifest, Staging
 from pipelines.matching.engine import run_steps
 from pipelines.programme import ROOT
@@ -50,7 +51,7 @@ def measure_partition(
         staging: where the partition, the one before it and the register are read.
         suite: names the folder of SQL files below `sql/reports`.
         manifest: the partition's.
-        address_prefix: how an address in the municipality begins.
+        address_prefix: prefecture and municipality; an address lies there however these are written.
         control: what the control sheet declares, if one came with it.
     """
     day = date.fromisoformat(manifest.day)
@@ -62,9 +63,10 @@ def measure_partition(
         if before
         else present.slice(0, 0)
     )
+    local = _lies_in(present.column("address"), address_prefix)
     relations = {
-        "present": present, "previous": previous, "register": _register(staging, day),
-        "member": _members(staging, manifest.dataset, day), "municipality": pa.table({"prefix": [address_prefix]}),
+        "present": present.append_column("is_local", local), "previous": previous,
+        "register": _register(staging, day), "member": _members(staging, manifest.dataset, day),
     }  # fmt: skip
     found = _run(suite.name, relations)
     found |= _volumes(staging, manifest, before)
@@ -112,6 +114,17 @@ def _columns(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
     )
 
 
+def _lies_in(addresses: pa.ChunkedArray, prefix: str) -> pa.Array:
+    """Whether each address lies in the municipality, as bool; null where it says neither.
+
+    The usual spelling is told by its beginning; only the others are taken apart, each spelling once.
+    """
+    usual = pc.fill_null(pc.starts_with(addresses, prefix), False)
+    others = pc.unique(addresses.filter(pc.invert(usual)).drop_null())
+    inside = pa.array([lies_in(address, prefix) for address in others.to_pylist()], pa.bool_())
+    return pc.if_else(usual, True, inside.take(pc.index_in(addresses, value_set=others)))
+
+
 def _register(staging: Staging, day: date) -> pa.Table:
     """The numbers of the first register up to that day: the extract that the snapshot is made of."""
     days = staging.days("register", day)
@@ -132,8 +145,3 @@ def _share(part: int, whole: int) -> float | None:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), _DECIMALS)
-
-
-def sheet_path(inbox: Path, day: date) -> Path:
-    """Where the control sheet of that day's register lies."""
-    return inbox / day.isoformat() / f"register_{day:%Y%m%d}.control.csv"

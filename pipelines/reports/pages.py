@@ -8,7 +8,15 @@ from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipelines.reports.arrivals import BrokenRule, Owed, Partition, Refusal, SourceFile
+from pipelines.reports.arrivals import (
+    LINK,
+    BrokenRule,
+    Declared,
+    Owed,
+    Partition,
+    Refusal,
+    SourceFile,
+)
 from pipelines.reports.charts import bar_chart, column_chart
 from pipelines.reports.results import Profile
 from schemas.datasets import DATASETS
@@ -47,6 +55,7 @@ class Detail:
     broken: Sequence[BrokenRule]
     history: Sequence[Partition]
     profile: Profile | None
+    declarations: Sequence[Declared] = ()
 
 
 def page_name(dataset: str, day: date) -> str:
@@ -87,11 +96,15 @@ def render_index(
     profiles: Mapping[tuple[date, str], Profile],
     has_docs: bool,
 ) -> bytes:
-    """The page of all partitions, newest day first; withheld: outgoing files that were not sent."""
+    """The page of all partitions, newest day first.
+
+    withheld: outgoing files that were not sent, and what is told of the parties' outboxes.
+    """
+    of_link = sorted((r for r in withheld if r.subject.startswith(LINK)), key=lambda r: r.day)
     days = [(when, list(those)) for when, those in groupby(partitions, key=lambda p: p.day)]
     return _render(
-        "index.html", programme=programme, day=day, days=days, owed=owed, withheld=withheld, profiles=profiles,
-        has_docs=has_docs, root="",
+        "index.html", programme=programme, day=day, days=days, owed=owed, profiles=profiles, has_docs=has_docs,
+        withheld=[r for r in withheld if not r.subject.startswith(LINK)], of_link=of_link[::-1], root="",
     )  # fmt: skip
 
 

@@ -49,11 +49,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Profile:
-    """A partition judged by its suite. sources: the files it was made of (name -> SHA-256)."""
+    """A partition judged by its suite. run_key: of the version that was judged (`Manifest`)."""
 
     dataset: str
     day: str
-    sources: dict[str, str]
+    run_key: str
     checks: tuple[Check, ...]
 
     @property
@@ -80,14 +80,15 @@ def write_profile(reports: Path, profile: Profile) -> None:
 
 
 def read_profile(reports: Path, dataset: str, day: date, manifest: Manifest) -> Profile | None:
-    """The partition's profile; None if it has none, or one of other files."""
+    """The partition's profile; None if it has none, or one of other files, rules or mended rows."""
     path = _path(reports, dataset, day.isoformat())
     if not path.is_file():
         return None
     raw = json.loads(path.read_text(encoding="utf-8"))
+    if raw.get("run_key") != manifest.run_key:
+        return None
     checks = tuple(Check(**check) for check in raw.pop("checks"))
-    profile = Profile(**raw, checks=checks)
-    return profile if profile.sources == manifest.sources else None
+    return Profile(**raw, checks=checks)
 
 
 def count_failed(profiles: Iterable[Profile]) -> dict[str, int]:

@@ -19,13 +19,13 @@ from pipelines.intake.checks import assert_validation_is_on
 from pipelines.intake.staging import Staging
 from pipelines.ledger import people, tables
 from pipelines.ledger.engine import open_ledger
-from pipelines.ledger.store import Ledger, fetch, insert_new
+from pipelines.ledger.store import Ledger, add_refusal, fetch
 from pipelines.link.identity import Identity, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps.deliveries import LINKED, Delivery, used_in
 
-USED = "deliveries"  # in a step's result: the staged versions it used, each [dataset, day, version]
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
 
 ITEMS = (
@@ -82,16 +82,31 @@ class Campaign:
         """A party's pinned certificate."""
         return load_certificate(self.settings.home / "pki" / "ward" / "parties" / f"{party}.crt")
 
-    @cached_property
+    @property
     def snapshot_people(self) -> pa.Table:
-        """The frozen snapshot (schema `PEOPLE`); empty before it is frozen."""
+        """The frozen snapshot (schema `PEOPLE`), read once; empty before it is frozen."""
+        if (frozen := self.frozen_register()) is None:
+            return PEOPLE.empty_table()
+        if frozen not in self._snapshots:
+            self._snapshots[frozen] = self._read_snapshot(*frozen)
+        return self._snapshots[frozen]
+
+    @cached_property
+    def _snapshots(self) -> dict[tuple[date, int], pa.Table]:
+        return {}
+
+    def frozen_register(self) -> tuple[date, int] | None:
+        """Day and version of the register's extract that is the snapshot; None before it is frozen."""
         with self.ledger.read() as connection:
             query = sa.select(tables.snapshot.c.frozen_on).filter_by(programme=self.programme.id)
             day = connection.execute(query).scalar_one_or_none()
         if day is None:
-            return PEOPLE.empty_table()
+            return None
         frozen = self.ledger.result_of("register.freeze", day) or {}
-        rows = self.staging.read("register", day, version=frozen.get("version"))
+        return day, frozen.get("version") or max(self.staging.versions("register", day))
+
+    def _read_snapshot(self, day: date, version: int) -> pa.Table:
+        rows = self.staging.read("register", day, version=version)
         ids = pc.binary_join_element_wise("R", rows.column("resident_id"), "")
         return rows.append_column("person_id", ids).select(PEOPLE.names).cast(PEOPLE)
 
@@ -169,24 +184,16 @@ class Campaign:
 
     def _list_days(self, day: date) -> dict[str, date | None]:
         """The day of each list's newest delivery; None if there is none, or it is not linked to people yet."""
-        t = tables.step
-        query = sa.select(t.c.result).where(
-            t.c.programme == self.programme.id, t.c.name.like("people.link.%")
-        )
         with self.ledger.read() as connection:
-            linked = {
-                tuple(used)
-                for result in connection.execute(query).scalars()
-                for used in result[USED]
-            }
+            used = used_in(connection, self.programme.id, LINKED)
+        linked = {delivery for found in used.values() for delivery in found}
         newest = {
             source.dataset: max(self.staging.days(source.dataset, day), default=None)
             for source in self.programme.list_sources
         }
 
         def is_linked(name: str, found: date) -> bool:
-            version = max(self.staging.versions(name, found))
-            return (name, found.isoformat(), version) in linked
+            return Delivery(name, found, max(self.staging.versions(name, found))) in linked
 
         return {
             name: found if found and is_linked(name, found) else None
@@ -199,10 +206,9 @@ class Campaign:
         return sum(manifest.quarantined for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
-        """Record that something was refused, so that it is seen, and say so."""
-        row = {"programme": self.programme.id, "day": day, "subject": subject, "reason": reason}
+        """Record that something was refused, so that it is seen, and say so; see `add_refusal`."""
         with self.ledger.write() as connection:
-            insert_new(connection, tables.refusal, [row])
+            add_refusal(connection, self.programme.id, subject, reason, day)
         return {"subject": subject, "refused": reason}
 
 
@@ -301,6 +307,6 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
         programme,
         settings,
         Ledger(open_ledger(settings.ledger_url), programme.id),
-        Staging(settings.home),
+        Staging(settings.home, programme.intake.busy_wait_seconds),
         sessions,
     )

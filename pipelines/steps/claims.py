@@ -1,8 +1,7 @@
 """Claims: receive them over three channels, match them, decide every person named on them."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -10,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.errors import InputRefused, KyufuError, PeriodRefused
+from pipelines.errors import InputRefused, PeriodRefused
 from pipelines.intake import attachments
 from pipelines.intake.layouts import load_layout
-from pipelines.intake.receive import assert_may_enter, expected_files
+from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.bulk import insert_rows, load
@@ -21,8 +20,9 @@ from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, add_refusal, fetch, move, record
 from pipelines.matching import claims as matching
 from pipelines.matching import relations
-from pipelines.steps import inbox, register, undecided
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps import fetching, inbox, register, undecided
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import USED
 
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
@@ -33,31 +33,61 @@ _ROWS_SHOWN = 20
 def receive(c: Campaign, day: date, channel: str) -> dict[str, Any]:
     """Stage a channel's claims of the day; outside the programme's periods that is refused and recorded.
 
-    What a party sent is fetched once. A file on the ward's own PC that was replaced becomes a new version; if the day
-    is decided already, the next business day's run decides what is new in it.
+    What a party sent is taken once, and refused if it is another content by then. A file on the ward's own PC that was
+    replaced becomes a new version; if the day is decided already, the next business day's run decides what is new.
+
+    Returns counts; `unexpected`: how many files of the party's outbox are told of on the steward's page.
     """
     dataset = CHANNELS[channel]
+    with inbox.taking_in(c, dataset, day):
+        return _receive(c, day, dataset)
+
+
+def _receive(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     source = c.programme.source(dataset)
     staged = c.staging.manifest(dataset, day)
     if staged is not None and not _is_replaced(c, source.party, staged, day):
         inbox.enter(c, staged)
         _keep_attachments(c, dataset, day)
-        return {**inbox.counts(staged), "received": True}
+        told = _look_again(c, source.party, staged, day)
+        return {**inbox.counts(staged), "received": True, **told}
     try:
         assert_may_enter(source, day)
-        files = _files(c, source.party, dataset, day)
+        sent = _files(c, source.party, dataset, day)
     except PeriodRefused as error:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
-    if files is None:
-        return {"dataset": dataset, "received": False}
+    told = _told(sent.unexpected)
+    if not sent.files:
+        return {"dataset": dataset, "received": False, **told}
     if staged is None and c.ledger.result_of(undecided.STEP, day) is not None:
-        raise InputRefused(
-            f"{dataset} {day}: この日の申請はもう突合しました。"
-            "あとから届いた申請は、次の業務日の日付で受け取ってください。"
-        )
-    result = {**inbox.stage_and_enter(c, dataset, day, files), "received": True}
+        with inbox.noting_refusals(c, dataset, day):
+            raise InputRefused(
+                f"{dataset} {day}: この日の申請はもう突合しました。"
+                "あとから届いた申請は、次の業務日の日付で受け取ってください。"
+            )
+    result = inbox.stage_and_enter(
+        c, dataset, day, sent.files, sent.assert_rows_declared, sheets=sent.sheets, doubt=sent.doubt
+    )
     _keep_attachments(c, dataset, day)
-    return result
+    return {**result, "received": True, **told}
+
+
+def _files(c: Campaign, party: str, dataset: str, day: date) -> fetching.Sent:
+    if party == "ward":
+        return fetching.Sent(inbox.read_ward_files(c, dataset, day) or {})
+    with inbox.noting_refusals(c, dataset, day):
+        return fetching.fetch(c, party, dataset, day)
+
+
+def _look_again(c: Campaign, party: str, staged: Manifest, day: date) -> dict[str, int]:
+    if party == "ward":
+        return {}
+    with inbox.noting_refusals(c, staged.dataset, day):
+        return _told(fetching.look_again(c, party, staged))
+
+
+def _told(unexpected: int) -> dict[str, int]:
+    return {"unexpected": unexpected} if unexpected else {}
 
 
 def _is_replaced(c: Campaign, party: str, staged: Manifest, day: date) -> bool:
@@ -72,41 +102,6 @@ def _keep_attachments(c: Campaign, dataset: str, day: date) -> None:
     """Put the attachments of the staged archives apart, unopened."""
     if load_layout(c.programme.source(dataset).layout).format == "zip":
         attachments.keep(c.home, c.staging, dataset, day)
-
-
-def _files(c: Campaign, party: str, dataset: str, day: date) -> dict[str, bytes] | None:
-    if party == "ward":
-        return inbox.read_ward_files(c, dataset, day)
-    sent = inbox.fetch_from_party(c, party, day)
-    _note_unexpected(c, party, sent, day)
-    wanted = expected_files(c.programme, dataset, day)
-    files = {name: data for name, data in sent.items() if name in wanted}
-    if files and len(files) != len(wanted):
-        raise KyufuError(
-            f"{dataset} {day}: {party}から届いたファイルが{len(files)}個です({len(wanted)}個で一組)。"
-            "相手先に確認してください。"
-        )
-    return files or None
-
-
-def _note_unexpected(c: Campaign, party: str, sent: Iterable[str], day: date) -> None:
-    """Files that no dataset of the party expects are on the steward's page: counted, and named as far as the digits."""
-    expected = {
-        name
-        for source in c.programme.sources
-        if source.party == party and source.dataset in CHANNELS.values()
-        for name in expected_files(c.programme, source.dataset, day)
-    }
-    strange = sorted(set(sent) - expected)
-    if not strange:
-        return
-    plain = (re.split(r"[_.]?[0-9]", n)[0] for n in strange if re.fullmatch(r"[a-z0-9_.]+", n))
-    kinds = "、".join(sorted({kind for kind in plain if kind}))
-    reason = (
-        f"{c.programme.party(party).name}の{day}の送信一覧に、どのデータにもあたらないファイルが{len(strange)}個あります"
-        f"{f'({kinds})' if kinds else ''}。受け取っていません。相手先に確認し、正しい名前で送り直してもらってください。"
-    )
-    c.note_refusal(f"link:{party}", reason, day)
 
 
 def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
@@ -200,7 +195,11 @@ def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:
     account = (
         t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
     )
-    columns = [t.c.get(n, account) for n in relations.EARLIER.names]
+    made = {
+        "account_key": account,
+        "supplements_id": sa.case((t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id)),
+    }
+    columns = [made[n] if n in made else t.c[n] for n in relations.EARLIER.names]
     return fetch(
         connection,
         sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id),
@@ -267,14 +266,15 @@ def _insert_claims(
 def _mark_named(
     connection: sa.Connection, programme: str, claim_ids: list[str], outcome: str
 ) -> None:
-    """Claims that a correction or withdrawal names; what was paid by one stays so."""
+    """Claims that a correction or withdrawal names, with their supplements; what was paid by one stays so."""
     t = tables.claim
+    supplements = t.c.kind == undecided.SUPPLEMENT
     for claim_id in claim_ids:
         connection.execute(
             sa.update(t)
             .where(
                 t.c.programme == programme,
-                t.c.claim_id == claim_id,
+                (t.c.claim_id == claim_id) | (supplements & (t.c.supersedes_id == claim_id)),
                 t.c.outcome.not_in(["withdrawn", "paid"]),
             )
             .values(outcome=outcome)

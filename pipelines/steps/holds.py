@@ -27,7 +27,7 @@ from pipelines.ledger.store import record
 from pipelines.matching import comparison
 from pipelines.matching.comparison import MASK, Item, Sides
 from pipelines.outputs import zengin
-from pipelines.steps import inbox, register, undecided
+from pipelines.steps import deliveries, register, undecided
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.roles import Act, Actor
 
@@ -374,7 +374,7 @@ def _staged_claims(
     c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]
 ) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Claim id -> (its staged row, its staged lines), from the delivery that brought it."""
-    used = inbox.used_in(connection, c.programme.id, undecided.STEP)
+    used = deliveries.used_in(connection, c.programme.id, undecided.STEP)
     groups: dict[tuple[date, str], dict[str, tuple[str, int | None]]] = defaultdict(dict)
     for hold in wanted:
         number, version = _number(hold.claim_id)
@@ -404,7 +404,7 @@ def _number(claim_id: str) -> tuple[str, int | None]:
 
 
 def _read_claims(
-    c: Campaign, delivery: inbox.Delivery, numbers: Mapping[str, str]
+    c: Campaign, delivery: deliveries.Delivery, numbers: Mapping[str, str]
 ) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """numbers: claim id -> claim number; those that the delivery has."""
 

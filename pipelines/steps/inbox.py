@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipelines.errors import InputMissing, InputRefused, PeriodRefused
+from pipelines.errors import InputMissing, InputRefused
 from pipelines.failpoints import failpoint
 from pipelines.intake import gates, receive
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.ledger.store import insert_new, record
-from pipelines.link import receiving
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import Delivery, used_in
 
+NO_SHEETS: Mapping[str, bytes] = MappingProxyType({})
 _POLL_SECONDS = 0.1
 
 
@@ -35,8 +38,23 @@ def _any_day(name: str, day: date) -> str:
 
 
 @contextmanager
+def taking_in(c: Campaign, dataset: str, day: date) -> Iterator[None]:
+    """A step that receives a dataset's day: alone on that day, and whatever it refuses is on the steward's page.
+
+    Raises:
+        PartitionBusy: another process held the day all the time.
+    """
+    with c.staging.holding(dataset, day):
+        try:
+            yield
+        except InputRefused as error:
+            c.note_refusal(dataset, str(error), day)
+            raise
+
+
+@contextmanager
 def noting_refusals(c: Campaign, dataset: str, day: date) -> Iterator[None]:
-    """Whatever refuses a dataset's day in here is on the steward's page too."""
+    """What is refused of a dataset's day in here, or missing beside what came, is on the steward's page too."""
     try:
         yield
     except (InputRefused, InputMissing) as error:
@@ -76,33 +94,6 @@ def _read_whole_set(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | 
     return {name: (folder / name).read_bytes() for name in names}
 
 
-def fetch_from_party(c: Campaign, party_id: str, day: date) -> dict[str, bytes]:
-    """Everything the party sent for that day, by name, once its list of the day is there.
-
-    Raises:
-        PeriodRefused: the party is not connected on that day.
-        InputMissing: the party's list of the day did not come in time.
-    """
-    party = c.programme.party(party_id)
-    if not party.connection.holds(day):
-        raise PeriodRefused(
-            f"{party.name}: {day} は結合期間 {party.connection} の外です。接続しません。"
-        )
-    listing = f"day_{day:%Y%m%d}.json"
-    sender = c.certificate(party_id)
-    with c.session(party_id) as sftp:
-        wait_until(
-            c,
-            lambda: listing in receiving.list_published(sftp, "outbox"),
-            f"{party.name}の{day}の送信一覧",
-        )
-        names = _day_files(receiving.receive(sftp, "outbox", listing, c.ward, sender, day).payload)
-        return {
-            name: receiving.receive(sftp, "outbox", name, c.ward, sender, day).payload
-            for name in names
-        }
-
-
 def wait_until(c: Campaign, ready: Any, what: str) -> None:
     """Wait for what a connected party owes on the same day.
 
@@ -118,89 +109,141 @@ def wait_until(c: Campaign, ready: Any, what: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _day_files(payload: bytes) -> list[str]:
-    return [str(name) for name in json.loads(payload)["files"]]
-
-
 def stage_and_enter(
     c: Campaign,
     dataset: str,
     day: date,
     files: Mapping[str, bytes],
-    gate: Callable[[Manifest], None] = lambda _counts: None,
+    gate: Callable[[Manifest], "Declaration | None"] = lambda _counts: None,
+    *,
+    sheets: Mapping[str, bytes] = NO_SHEETS,
+    doubt: str | None = None,
 ) -> dict[str, Any]:
-    """Stage a dataset's files and enter their counts in the ledger.
+    """Stage a dataset's files and enter their counts in the ledger, with the declarations on which they enter.
 
-    Every gate of `pipelines.intake.gates` sees the delivery first, and `gate` its counts; a refusal is recorded and
-    stops the step that called.
+    Every gate of `pipelines.intake.gates` sees the delivery first, and `gate` its counts: it returns the declaration on
+    which the delivery may enter, if it needs one. A refusal stops the step that called, which records it (`taking_in`).
+    sheets: control sheets that came with the files, by name. doubt: why the delivery may be the wrong one, to be
+    declared right by two people.
 
     Raises:
         InputRefused: a file may not enter; nothing of it is staged.
+        PartitionBusy: another process held the day all the time.
     """
-    before = c.staging.manifest(dataset, day)
-    declared: list[str] = []
+    declared: list[Declaration] = []
 
     def counted(manifest: Manifest) -> None:
-        gate(manifest)
-        _assert_control_sheets(c, dataset, day, files, manifest)
-        if _assert_plausible(c, dataset, day, manifest):
-            declared.append(gates.content_hash(manifest.sources))
+        found = [gate(manifest)]
+        _assert_control_sheets(c, dataset, day, sheets, manifest)
+        found.append(_assert_plausible(c, dataset, day, manifest, doubt))
+        declared.extend(declaration for declaration in found if declaration)
 
     def dated(found: Mapping[str, pa.Table]) -> None:
         if inside := c.programme.intake.date_inside.get(dataset):
             gates.assert_dated(found, inside, dataset, day)
 
-    with noting_refusals(c, dataset, day):
-        manifest = receive.stage(c.programme, c.staging, dataset, day, files, counted, look=dated)
-    failpoint("inbox.staged")
-    enter(c, manifest)
-    if declared and manifest != before:
-        _record_declaration(c, manifest, declared[0])
+    frozen = c.frozen_register()
+    with c.staging.holding(dataset, day):
+        manifest = receive.stage(
+            c.programme, c.staging, dataset, day, files, counted, look=dated,
+            against={"register": frozen} if frozen else receive.NOTHING,
+        )  # fmt: skip
+        failpoint("inbox.staged")
+        with c.ledger.write() as connection:
+            enter_counts(connection, c.programme.id, manifest)
+            for declaration in declared:
+                _record_declaration(connection, c.programme.id, manifest, declaration)
     return counts(manifest)
 
 
+def sheet_name(file: str) -> str:
+    """The name of the control sheet that may come with a file."""
+    return f"{file.rpartition('.')[0]}.control.csv"
+
+
 def control_sheet(c: Campaign, day: date, file: str) -> tuple[str, dict[str, str] | None]:
-    """(name, content) of the control sheet that may come with a file; the content is None if none came."""
-    name = f"{file.rpartition('.')[0]}.control.csv"
+    """(name, content) of the control sheet on the ward's PC; the content is None if none came."""
+    name = sheet_name(file)
     path = c.inbox / day.isoformat() / name
     return name, gates.read_sheet(path.read_bytes(), name) if path.is_file() else None
 
 
 def _assert_control_sheets(
-    c: Campaign, dataset: str, day: date, files: Mapping[str, bytes], manifest: Manifest
+    c: Campaign, dataset: str, day: date, sent: Mapping[str, bytes], manifest: Manifest
 ) -> None:
-    """A file that came with a control sheet must be the one it is about; several files share the count."""
+    """A file that came with a control sheet, on the ward's PC or over the link, must be the one it is about.
+
+    The count is of all tables in the file; of several files it is compared where the sheet states it.
+    """
+    is_register = dataset == "register"
+    dated = c.programme.benefit.base_date if is_register else day
     for file, digest in manifest.sources.items():
         name, sheet = control_sheet(c, day, file)
-        if sheet is None:
-            continue
-        is_register = dataset == "register"
-        dated = c.programme.benefit.base_date if is_register else day
-        count = {"件数": str(manifest.rows_in)} if len(files) == 1 else {}
-        gates.assert_sheet_agrees(
-            sheet, {"基準日": f"{dated:%Y%m%d}", "SHA256": digest, **count}, name
-        )
-        if is_register:
-            gates.assert_extracted_in_time(sheet, dated, day, name)
+        found = [sheet] if sheet is not None else []
+        if name in sent:
+            found.append(gates.read_sheet(sent[name], name))
+        rows = sum(n for key, n in manifest.file_rows.items() if key.partition("#")[0] == file)
+        for sheet in found:
+            expected = {"基準日": f"{dated:%Y%m%d}", "SHA256": digest}
+            if len(manifest.sources) == 1 or "件数" in sheet:
+                expected["件数"] = str(rows)
+            gates.assert_sheet_agrees(sheet, expected, name)
+            if is_register:
+                gates.assert_extracted_in_time(sheet, dated, day, name)
 
 
-def _assert_plausible(c: Campaign, dataset: str, day: date, manifest: Manifest) -> bool:
-    """Whether the delivery enters on a signed declaration; raises where it is doubtful without one."""
-    name = f"{dataset}_{day:%Y%m%d}.declared.csv"
-    path = c.inbox / day.isoformat() / name
-    declaration = gates.read_sheet(path.read_bytes(), name) if path.is_file() else None
-    return gates.assert_plausible(c.staging, manifest, c.programme.intake, declaration, name)
+def _assert_plausible(
+    c: Campaign, dataset: str, day: date, manifest: Manifest, doubt: str | None
+) -> "Declaration | None":
+    """The signed declaration on which the delivery enters, if any; raises where it is doubtful without one."""
+    path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.declared.csv"
+    declaration = read_declaration(path, "intake.declared")
+    sheet = declaration.sheet if declaration else None
+    if not gates.assert_plausible(c.staging, manifest, c.programme.intake, sheet, path.name, doubt):
+        return None
+    return declaration
 
 
-def _record_declaration(c: Campaign, manifest: Manifest, content: str) -> None:
-    """That a doubtful delivery entered on its declaration is an audit event."""
+@dataclass(frozen=True)
+class Declaration:
+    """A signed sheet on which a delivery enters. event: its name in the audit chain. sha256: of the sheet's bytes."""
+
+    event: str
+    sheet: gates.Sheet
+    sha256: str
+
+
+def read_declaration(path: Path, event: str) -> Declaration | None:
+    """The declaration of that name on the ward's own PC; None if none came.
+
+    Raises:
+        InputRefused: it is not a two-column sheet.
+    """
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    return Declaration(event, gates.read_sheet(data, path.name), sha256(data))
+
+
+def _record_declaration(
+    connection: sa.Connection, programme: str, manifest: Manifest, declaration: Declaration
+) -> None:
+    """That a delivery entered on a declaration is one audit event a sheet: who signed it, when, about which bytes."""
+    subject = f"{manifest.dataset}:{manifest.day}"
+    a = tables.audit
+    query = sa.select(a.c.detail).filter_by(
+        programme=programme, event=declaration.event, subject=subject
+    )
+    told = (json.loads(detail) for detail in connection.execute(query).scalars())
+    if any(detail.get("declaration") == declaration.sha256 for detail in told):
+        return
+    detail = {
+        "content": gates.content_hash(manifest.sources), "rows_in": manifest.rows_in, "version": manifest.version,
+        "declaration": declaration.sha256, "declared_on": declaration.sheet.get("申告日", ""),
+    }  # fmt: skip
+    actor = "、".join(gates.signers(declaration.sheet))
     day = date.fromisoformat(manifest.day)
-    detail = {"content": content, "rows_in": manifest.rows_in, "version": manifest.version}
-    with c.ledger.write() as connection:
-        record(
-            connection, c.programme.id, "intake.declared", "system",
-            f"{manifest.dataset}:{manifest.day}", detail, day,
-        )  # fmt: skip
+    record(connection, programme, declaration.event, actor, subject, detail, day)
 
 
 def counts(manifest: Manifest) -> dict[str, Any]:
@@ -229,34 +272,6 @@ def enter_counts(connection: sa.Connection, programme: str, manifest: Manifest) 
     }  # fmt: skip
     insert_new(connection, tables.intake_file, [{**key, **row}])
     connection.execute(sa.update(tables.intake_file).filter_by(**key).values(**row))
-
-
-@dataclass(frozen=True, order=True)
-class Delivery:
-    """One version of one dataset's day, as a step uses it."""
-
-    dataset: str
-    day: date
-    version: int
-
-    def as_json(self) -> list[Any]:
-        """As a step's result keeps it."""
-        return [self.dataset, self.day.isoformat(), self.version]
-
-
-def used_in(connection: sa.Connection, programme: str, step: str) -> dict[date, set[Delivery]]:
-    """Business day -> the deliveries that steps whose name begins with `step` have used on it."""
-    s = tables.step
-    query = sa.select(s.c.day, s.c.result).where(
-        s.c.programme == programme, s.c.name.like(f"{step}%")
-    )
-    used: dict[date, set[Delivery]] = {}
-    for day, result in connection.execute(query):
-        used.setdefault(day, set()).update(
-            Delivery(name, date.fromisoformat(staged), version)
-            for name, staged, version in result[USED]
-        )
-    return used
 
 
 def used_by(c: Campaign, step: str) -> dict[date, set[Delivery]]:
@@ -295,11 +310,6 @@ def unused(c: Campaign, step: str, datasets: Sequence[str], until: date) -> list
         for day in c.staging.days(name, until)
     )
     return [d for d in newest if d.version > 1 and d not in used]
-
-
-def name_of(wanted: Sequence[Delivery]) -> str:
-    """A short name for a set of deliveries: other ones are another step."""
-    return sha256(json.dumps([d.as_json() for d in sorted(wanted)]).encode())[:8]
 
 
 def intake_totals(connection: sa.Connection, programme: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Quarantine as a steward works with it: see what waits, take it out to mend, give it back; all of it on the record."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -16,10 +17,22 @@ from pipelines.ledger import tables
 from pipelines.ledger.store import record
 from pipelines.steps import claims, inbox, register, undecided, welfare
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import LINKED, Delivery
 from schemas.datasets import DATASETS
 
 _RETURNED = "quarantine.returned"
 _RECHECKED = "quarantine.rechecked"
+
+
+@dataclass(frozen=True)
+class _Book:
+    """A returned workbook: its file's name and SHA-256, and which version it is of."""
+
+    file: str
+    sha256: str
+    dataset: str
+    day: date
+    version: int
 
 
 class _PushesOut(Exception):
@@ -35,11 +48,11 @@ def list_waiting(c: Campaign, until: date) -> list[quarantine.Waiting]:
     return quarantine.waiting_rows(c.staging, list(DATASETS), until)
 
 
-def list_unused(c: Campaign, until: date) -> list[inbox.Delivery]:
+def list_unused(c: Campaign, until: date) -> list[Delivery]:
     """What was mended or came again and waits for a step: the next run of its room uses it."""
     lists = welfare.list_names(c)
     newest = {name: max(c.staging.days(name, until), default=None) for name in lists}
-    linked = inbox.unused(c, welfare.LINKED, lists, until)
+    linked = inbox.unused(c, LINKED, lists, until)
     return [
         *inbox.unused(c, register.APPLIED, ["register_changes"], until),
         *(d for d in linked if newest[d.dataset] == d.day),
@@ -84,9 +97,25 @@ def take_back(
 
     Raises:
         InputRefused: the workbook is stale, of something else, or was tampered with; nothing of it is taken.
+        PartitionBusy: another process held the day all the time.
     """
     returned = mending_book.read_book(data, password, file)
     dataset, day, version = quarantine.of_version(returned, c.programme, file)
+    with c.staging.holding(dataset, day):
+        return _take_back(
+            c, returned, _Book(file, sha256(data), dataset, day, version), actor, today
+        )
+
+
+def _take_back(
+    c: Campaign, returned: mending_book.Returned, book: _Book, actor: str, today: date
+) -> dict[str, Any]:
+    """`take_back` by the one process that holds the day.
+
+    Whatever kills it, running it again completes it: the version that it may have published is found as made of the
+    same bytes and mending, and the ledger's part is one transaction.
+    """
+    file, dataset, day, version = book.file, book.dataset, book.day, book.version
     base = c.staging.manifest(dataset, day, version)
     if base is None:
         raise InputRefused(f"{file}: {dataset} {day} の第{version}版は取り込まれていません。")
@@ -99,24 +128,26 @@ def take_back(
         Mending({key: change.cells for key, change in changed.items()})
     )
     before = quarantine.rejections(c.staging.read(dataset, day, "problems", version))
+    manifest, held_back = _stage(c, base, laid, file)
+    failpoint("quarantine.staged")
+    after = quarantine.rejections(c.staging.read(dataset, day, "problems", manifest.version))
+    rows = [
+        [*key, list(change.columns), _codes(before[key]), _codes(after.get(key, ()))]
+        for key, change in sorted(changed.items())
+    ]
+    result = {
+        "dataset": dataset, "day": day.isoformat(), "version": manifest.version, "changed": len(changed),
+        "accepted": sum(key not in after for key in changed),
+        "still_waiting": [[table, row, codes] for table, row, _, _, codes in rows if codes],
+        "held_back": [list(key) for key in sorted(held_back)], "waiting": manifest.quarantined,
+    }  # fmt: skip
     with c.ledger.write() as connection:
-        manifest, held_back = _stage(c, base, laid, file)
-        failpoint("quarantine.staged")
-        after = quarantine.rejections(c.staging.read(dataset, day, "problems", manifest.version))
-        rows = [
-            [*key, list(change.columns), _codes(before[key]), _codes(after.get(key, ()))]
-            for key, change in sorted(changed.items())
-        ]
-        result = {
-            "dataset": dataset, "day": day.isoformat(), "version": manifest.version, "changed": len(changed),
-            "accepted": sum(key not in after for key in changed),
-            "still_waiting": [[table, row, codes] for table, row, _, _, codes in rows if codes],
-            "held_back": [list(key) for key in sorted(held_back)], "waiting": manifest.quarantined,
-        }  # fmt: skip
         inbox.enter_counts(connection, c.programme.id, manifest)
-        if not _is_recorded(connection, c.programme.id, manifest, sha256(data)):
-            detail = {**result, "from": version, "file": sha256(data), "rows": rows}
+        if not _is_recorded(connection, c.programme.id, manifest, book.sha256):
+            detail = {**result, "from": version, "file": book.sha256, "rows": rows}
             record(connection, c.programme.id, _RETURNED, actor, _subject(manifest), detail, today)
+        failpoint("quarantine.before_commit")
+    failpoint("quarantine.after_commit")
     return result
 
 
@@ -128,16 +159,18 @@ def recheck(c: Campaign, dataset: str, day: date, actor: str, today: date) -> di
     Raises:
         InputMissing: the day is not staged.
         InputRefused: it is the frozen register, or may not enter under the present rules.
+        PartitionBusy: another process held the day all the time.
     """
-    manifest = _staged(c, dataset, day)
-    _assert_not_frozen(c, manifest)
-    files = c.staging.sources(dataset, day)
-    with c.ledger.write() as connection:
+    with c.staging.holding(dataset, day):
+        manifest = _staged(c, dataset, day)
+        _assert_not_frozen(c, manifest)
+        files = c.staging.sources(dataset, day)
         made = receive.stage(c.programme, c.staging, dataset, day, files)
         result = {**inbox.counts(made), "differences": manifest.differences(made)}
-        inbox.enter_counts(connection, c.programme.id, made)
         detail = {**result, "from": manifest.version, "schema_version": made.schema_version}
-        record(connection, c.programme.id, _RECHECKED, actor, _subject(made), detail, today)
+        with c.ledger.write() as connection:
+            inbox.enter_counts(connection, c.programme.id, made)
+            record(connection, c.programme.id, _RECHECKED, actor, _subject(made), detail, today)
     return result
 
 
@@ -189,15 +222,14 @@ def _stage(c: Campaign, base: Manifest, laid: Mending, file: str) -> tuple[Manif
         for table in DATASETS[base.dataset]
     }
     mended_now = {key for key in laid.cells if key[1] not in settled[key[0]]}
-
-    def gate(manifest: Manifest) -> None:
-        if newest.version != base.version and not newest.is_made_of(manifest):
-            raise _stale(file, newest)
+    wanted: list[Manifest] = []
 
     def look(published: Mapping[str, pa.Table]) -> None:
         broken = quarantine.rejections(published["problems"])
         lost = [key for key in broken if key[1] in settled[key[0]]]
-        if not lost:
+        if not lost:  # only what is left when nothing is pushed out is compared: the newest may be of this workbook
+            if newest.version != base.version and not newest.is_made_of(wanted[-1]):
+                raise _stale(file, newest)
             return
         guilty = {k for k in mended_now & set(broken) if "DUPLICATE_KEY" in _codes(broken[k])}
         if not guilty & set(laid.cells):
@@ -212,7 +244,14 @@ def _stage(c: Campaign, base: Manifest, laid: Mending, file: str) -> tuple[Manif
     while True:
         try:
             made = receive.stage(
-                c.programme, c.staging, base.dataset, day, files, gate, look=look, mended=laid
+                c.programme,
+                c.staging,
+                base.dataset,
+                day,
+                files,
+                wanted.append,
+                look=look,
+                mended=laid,
             )
         except _PushesOut as found:
             held_back |= found.rows

@@ -15,13 +15,19 @@ from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record
 from pipelines.matching.persons import Person
 from pipelines.steps import inbox
-from pipelines.steps.campaign import USED, Campaign
+from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import USED, name_of
 
 APPLIED = "register.changes"
 
 
 def receive_register(c: Campaign, day: date) -> dict[str, Any]:
     """Stage the base-date extract if it came today; it must come with its control sheet."""
+    with inbox.taking_in(c, "register", day):
+        return _receive_register(c, day)
+
+
+def _receive_register(c: Campaign, day: date) -> dict[str, Any]:
     files = inbox.read_ward_files(c, "register", day)
     if files is None:
         if c.snapshot_people.num_rows == 0:
@@ -37,14 +43,14 @@ def receive_register(c: Campaign, day: date) -> dict[str, Any]:
         return {**inbox.counts(frozen), "received": True}
     with inbox.noting_refusals(c, "register", day):
         sheet_name, sheet = inbox.control_sheet(c, day, name)
-    if sheet is None:
-        raise InputMissing(
-            f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"
-        )
+        if sheet is None:
+            raise InputMissing(
+                f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"
+            )
     if sheet.get("SHA256") != sha256(data):
-        reason = f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
-        c.note_refusal("register", reason, day)
-        raise InputRefused(reason)
+        raise InputRefused(
+            f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
+        )
     return {**inbox.stage_and_enter(c, "register", day, files), "received": True}
 
 
@@ -66,14 +72,20 @@ def _assert_is_frozen(frozen: Manifest, name: str, data: bytes) -> None:
 
 def receive_changes(c: Campaign, day: date) -> dict[str, Any]:
     """Stage the register's changes if some came today."""
-    files = inbox.read_ward_files(c, "register_changes", day)
-    if files is None:
-        return {"dataset": "register_changes", "received": False}
-    return {**inbox.stage_and_enter(c, "register_changes", day, files), "received": True}
+    with inbox.taking_in(c, "register_changes", day):
+        files = inbox.read_ward_files(c, "register_changes", day)
+        if files is None:
+            return {"dataset": "register_changes", "received": False}
+        return {**inbox.stage_and_enter(c, "register_changes", day, files), "received": True}
 
 
 def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
     """Freeze the staged extract, once for ever, and open one entitlement for everybody in it."""
+    with c.staging.holding("register", day):
+        return _freeze(c, day)
+
+
+def _freeze(c: Campaign, day: date) -> dict[str, Any]:
     manifest = c.staging.manifest("register", day)
 
     def work(connection: sa.Connection) -> dict[str, Any]:
@@ -142,7 +154,7 @@ def apply_changes(c: Campaign, day: date) -> dict[str, Any]:
         moved = move(connection, c.programme.id, moves, "register_changes", "", day)
         return {"ineligible": moved, USED: [d.as_json() for d in wanted]}
 
-    return c.ledger.once(f"{APPLIED}.{inbox.name_of(wanted)}", day, work)
+    return c.ledger.once(f"{APPLIED}.{name_of(wanted)}", day, work)
 
 
 def changes_until(c: Campaign, day: date) -> pa.Table | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
-from pipelines.intake import gates
 from pipelines.reports import arrivals, measures, pages, results
 from pipelines.reports.arrivals import Partition
+from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
 from schemas.expectations import load_suites
 
@@ -86,7 +86,7 @@ def _judge(c: Campaign, partitions: Iterable[Partition]) -> None:
 
     suites = load_suites()
     measured = []
-    sources = {}
+    run_keys = {}
     for p in partitions:
         if p.manifest is None:
             continue
@@ -94,18 +94,20 @@ def _judge(c: Campaign, partitions: Iterable[Partition]) -> None:
             c.staging, suites[p.dataset], p.manifest, c.programme.benefit.address_prefix, _control(c, p)
         )  # fmt: skip
         measured.append(Measured(p.dataset, p.day.isoformat(), suites[p.dataset], found))
-        sources[p.dataset, p.day.isoformat()] = p.manifest.sources
+        run_keys[p.dataset, p.day.isoformat()] = p.manifest.run_key
     folder(c).mkdir(parents=True, exist_ok=True)
     for key, checks in judge(measured, folder(c) / "data_docs").items():
-        results.write_profile(folder(c), results.Profile(*key, sources[key], checks))
+        results.write_profile(folder(c), results.Profile(*key, run_keys[key], checks))
 
 
 def _control(c: Campaign, partition: Partition) -> measures.Control | None:
     """The totals of the register's control sheet."""
-    path = measures.sheet_path(c.inbox, partition.day)
-    if partition.dataset != "register" or not path.is_file():
+    if partition.dataset != "register" or partition.manifest is None:
         return None
-    sheet = gates.read_sheet(path.read_bytes(), path.name)
+    (file,) = partition.manifest.sources
+    _, sheet = inbox.control_sheet(c, partition.day, file)
+    if sheet is None:
+        return None
     rows, households = sheet.get("件数", ""), sheet.get("世帯数", "")
     if not (rows.isdecimal() and households.isdecimal()):
         return None
@@ -128,9 +130,11 @@ def _profile(c: Campaign, partition: Partition) -> results.Profile | None:
 
 def _write_pages(c: Campaign, everything: list[Partition], partitions: Iterable[Partition]) -> None:
     for p in partitions:
+        with c.ledger.read() as connection:
+            declarations = arrivals.read_declarations(connection, c.programme.id, p)
         detail = pages.Detail(
             arrivals.list_files(c.staging, p), arrivals.list_broken_rules(c.staging, p),
-            arrivals.trend(everything, p), _profile(c, p),
+            arrivals.trend(everything, p), _profile(c, p), declarations,
         )  # fmt: skip
         page = pages.render_partition(c.programme.id, p, detail)
         write_whole(folder(c) / pages.page_name(p.dataset, p.day), page)

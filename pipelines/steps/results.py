@@ -17,10 +17,12 @@ from pipelines.link import receiving
 from pipelines.link.session import SFTPClient
 from pipelines.outputs import zengin
 from pipelines.outputs.notices import build_notices
-from pipelines.steps import inbox, outbox
+from pipelines.reports.arrivals import LINK
+from pipelines.steps import fetching, inbox, outbox, party_outbox
 from pipelines.steps import payments as payment_steps
 from pipelines.steps.campaign import Campaign
 
+BANK = "bank"
 _NOTICE = (
     "household_id",
     "head_name_kanji",
@@ -43,29 +45,61 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
             b.c.business_date <= day,  # a day that is run again settles no later day's batch
         )
         waiting = connection.execute(query.order_by(b.c.file_name)).all()
+    told = _look_over(c, day)
     if not waiting:
-        return {"batches": 0, "paid": 0, "returned": 0}
-    with c.session("bank") as sftp:
-        found = {batch_id: _result(c, sftp, file_name, day) for batch_id, file_name in waiting}
+        return {"batches": 0, "paid": 0, "returned": 0, **told}
+    with c.session(BANK) as sftp, inbox.noting_refusals(c, f"{LINK}{BANK}", day):
+        taken = {batch_id: _take(c, sftp, file_name, day) for batch_id, file_name in waiting}
+        found = {batch_id: _outcomes(c, received) for batch_id, received in taken.items()}
     failpoint("results.read")
     with c.ledger.write() as connection:
         paid, returned = payments.settle(connection, c.programme.id, found, day)
+        for received in taken.values():
+            party_outbox.record_taken(connection, c.programme.id, BANK, received.manifest, day)
     failpoint("results.settled")
-    return {"batches": len(waiting), "paid": paid, "returned": returned}
+    return {"batches": len(waiting), "paid": paid, "returned": returned, **told}
 
 
-def _result(c: Campaign, sftp: SFTPClient, file_name: str, day: date) -> payments.Results:
-    """What the bank says of every payment of a file."""
+def _look_over(c: Campaign, day: date) -> dict[str, int]:
+    """Tell of what lies in the bank's outbox and should not, once a batch has been delivered."""
+    b = tables.batch
+    with c.ledger.read() as connection:
+        query = sa.select(sa.func.count()).where(
+            b.c.programme == c.programme.id, b.c.state.in_([Batch.DELIVERED, Batch.SETTLED])
+        )
+        delivered = connection.execute(query).scalar_one()
+    if not delivered or not c.programme.party(BANK).connection.holds(day):
+        return {}
+    with c.session(BANK) as sftp:
+        count = party_outbox.look_over(c, BANK, sftp, day)
+    return {"unexpected": count} if count else {}
+
+
+def _take(c: Campaign, sftp: SFTPClient, file_name: str, day: date) -> receiving.Received:
+    """The bank's result file for a payment file."""
     name = f"result_{file_name}"
     inbox.wait_until(
-        c, lambda: name in receiving.list_published(sftp, "outbox"), f"{file_name}の振込結果"
+        c, lambda: receiving.is_published(sftp, "outbox", name), f"{file_name}の振込結果"
     )
-    received = receiving.receive(sftp, "outbox", name, c.ward, c.certificate("bank"), day)
+    return fetching.take(c, sftp, BANK, name, day)
+
+
+def _outcomes(c: Campaign, received: receiving.Received) -> payments.Results:
+    """What the bank says of every payment of a file.
+
+    Raises:
+        InputRefused: the manifest declares another count or sum than the file has.
+    """
     bank = c.programme.bank
     returned = zengin.ReturnProfile(
         sent=payment_steps.profile(c), position=bank.result_code_column, codes=bank.result_codes
     )
     results = zengin.read_results(received.payload, returned)
+    fetching.assert_declared(
+        received.manifest,
+        len(results.outcomes),
+        sum(o.payment.amount_yen for o in results.outcomes),
+    )
     return {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}
 
 

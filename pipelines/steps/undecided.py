@@ -2,11 +2,12 @@
 
 A claim number that is decided stays as it is decided. A line that was accepted after its claim had been decided is
 decided as a supplement: the same applicant and account under the claim's number with the version behind it, naming that
-line alone, so that the person on it is neither lost nor the decided ones are touched. A claim that was corrected or
-withdrawn has no supplement. Of claims with one number the one that came first counts; the others are left out.
+line alone, so that the person on it is neither lost nor the decided ones are touched. A correction or withdrawal of the
+claim is one of its supplements too; a claim that was corrected or withdrawn gets none. Of claims with one number,
+over all channels, the one that came first counts; the others are left out, and correct or withdraw nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,12 +18,16 @@ import sqlalchemy as sa
 from pipelines.intake import mending
 from pipelines.intake.mending import Mending
 from pipelines.ledger import tables
-from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.deliveries import Delivery, used_in
 
 STEP = "claims.decide"
 CHANNELS = {"online": "online_claims", "postal": "postal_claims", "inhouse": "inhouse_claims"}
+SUPPLEMENT = (
+    "supplement"  # kind of claim in the ledger; the claim it supplements is its supersedes_id
+)
 _NAMING = ("correction", "withdrawal")
+Used = Mapping[date, set[Delivery]]  # business day -> what its run decided
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Open:
     after their claim was decided, and whose claim was corrected or withdrawn.
     """
 
-    delivery: inbox.Delivery
+    delivery: Delivery
     claims: pa.Table
     members: pa.Table
     repeated: tuple[int, ...] = ()
@@ -41,24 +46,24 @@ class Open:
 
 
 def open_claims(
-    c: Campaign, connection: sa.Connection, deliveries: Sequence[inbox.Delivery]
+    c: Campaign, connection: sa.Connection, deliveries: Sequence[Delivery]
 ) -> list[Open]:
-    """What is to be decided of each delivery of a day, in their order, with the supplements."""
-    staged = [(d, _read(c, d, "claims"), _read(c, d, "members")) for d in deliveries]
-    numbers = {n for _, claims, _ in staged for n in claims.column("claim_no").to_pylist()}
+    """What is to be decided of each delivery, with the supplements: by day, and of a day in their order."""
+    staged = [(d, _read(c, d, "claims")) for d in sorted(deliveries, key=lambda d: d.day)]
+    numbers = {n for _, claims in staged for n in claims.column("claim_no").to_pylist()}
     decided = _decided(connection, c.programme.id, numbers)
-    named = _named(connection, c.programme.id).union(*(_names(claims) for _, claims, _ in staged))
-    taken = set(decided)
+    parts = _first_and_others(staged, set(decided))
+    named = _named(connection, c.programme.id).union(*(_names(new) for _, new, _ in parts))
+    used = used_in(connection, c.programme.id, STEP)
     found = []
-    for delivery, claims, members in staged:
-        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
-        new, others = claims.filter(pc.invert(known)), claims.filter(known)
-        own = _own(c, connection, delivery, decided)
+    for delivery, new, others in parts:
+        members = _read(c, delivery, "members")
+        own = _own(c, used, delivery, decided)
         is_own = pc.is_in(others.column("claim_no"), value_set=_texts(own))
         lines = members.filter(pc.is_in(members.column("claim_no"), value_set=_numbers(new)))
         standing = {n for n in own if decided[n].stands} - named
         more, more_lines, fallen = _supplements(
-            c, connection, delivery, others.filter(is_own), members, standing
+            c, _versions_used(used, delivery), delivery, others.filter(is_own), members, standing
         )
         repeated = others.filter(pc.invert(is_own)).column("row").to_pylist()
         found.append(
@@ -67,20 +72,31 @@ def open_claims(
                 tuple(repeated), fallen,
             )
         )  # fmt: skip
-        taken.update(new.column("claim_no").to_pylist())
+    return found
+
+
+def _first_and_others(
+    staged: Sequence[tuple[Delivery, pa.Table]], taken: set[str]
+) -> list[tuple[Delivery, pa.Table, pa.Table]]:
+    """Each delivery with its claims whose number is neither taken nor an earlier delivery's, and with the others."""
+    found = []
+    for delivery, claims in staged:
+        known = pc.is_in(claims.column("claim_no"), value_set=_texts(taken))
+        new = claims.filter(pc.invert(known))
+        found.append((delivery, new, claims.filter(known)))
+        taken = taken.union(new.column("claim_no").to_pylist())
     return found
 
 
 def _supplements(
-    c: Campaign, connection: sa.Connection, delivery: inbox.Delivery, claims: pa.Table, members: pa.Table,
+    c: Campaign, used: list[Delivery], delivery: Delivery, claims: pa.Table, members: pa.Table,
     standing: set[str],
 ) -> tuple[pa.Table, pa.Table, tuple[int, ...]]:  # fmt: skip
     """(claims, members, rows of lines that fell with their claim) of lines that no used version had accepted.
 
-    claims: those that an earlier version brought and that are decided. Of other source bytes only mended lines count,
-    because a file that came again changes no decided claim.
+    used: the versions that runs have decided. claims: those that one of them brought and that are decided. Of other
+    source bytes only mended lines count, because a file that came again changes no decided claim.
     """
-    used = _used(c, connection, delivery)
     if not used:
         return claims.slice(0, 0), members.slice(0, 0), ()
     before = pa.chunked_array(
@@ -100,16 +116,16 @@ def _supplements(
     fallen = tuple(all_lines.filter(pc.invert(stands)).column("row").to_pylist())
     of_lines = claims.filter(pc.is_in(claims.column("claim_no"), value_set=_numbers(lines)))
     suffix = f"+v{delivery.version:03d}"
-    count = of_lines.num_rows
+    kinds = pa.array([SUPPLEMENT] * of_lines.num_rows, pa.string())
     supplements = _with(
-        _with(_renumbered(of_lines, suffix), "claim_kind", pa.array(["new"] * count, pa.string())),
+        _with(_renumbered(of_lines, suffix), "claim_kind", kinds),
         "supersedes_no",
-        pa.array([""] * count, pa.string()),
+        of_lines.column("claim_no"),
     )
     return supplements, _renumbered(lines, suffix), fallen
 
 
-def _read(c: Campaign, delivery: inbox.Delivery, table: str) -> pa.Table:
+def _read(c: Campaign, delivery: Delivery, table: str) -> pa.Table:
     return c.staging.read(delivery.dataset, delivery.day, table, delivery.version)
 
 
@@ -150,14 +166,14 @@ def _names(claims: pa.Table) -> set[str]:
 
 def _own(
     c: Campaign,
-    connection: sa.Connection,
-    delivery: inbox.Delivery,
+    used: Used,
+    delivery: Delivery,
     decided: dict[str, _Decided],
 ) -> set[str]:
     """The decided numbers that an earlier version of this delivery brought, and no other delivery brought first."""
     own: set[str] = set()
-    for on, used in inbox.used_in(connection, c.programme.id, STEP).items():
-        same = sorted(d for d in used if d.dataset == delivery.dataset and d.day <= delivery.day)
+    for on, of_day in used.items():
+        same = sorted(d for d in of_day if d.dataset == delivery.dataset and d.day <= delivery.day)
         if not same or same[-1].day != delivery.day:
             continue
         *first, ours = (set(_read(c, d, "claims").column("claim_no").to_pylist()) for d in same)
@@ -167,9 +183,8 @@ def _own(
     return own
 
 
-def _used(c: Campaign, connection: sa.Connection, delivery: inbox.Delivery) -> list[inbox.Delivery]:
+def _versions_used(used: Used, delivery: Delivery) -> list[Delivery]:
     """The earlier versions of the same day that runs have decided, in order."""
-    used = inbox.used_in(connection, c.programme.id, STEP)
     return sorted(
         d
         for found in used.values()

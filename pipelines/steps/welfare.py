@@ -23,9 +23,9 @@ from pipelines.matching.linkage import link
 from pipelines.matching.persons import Addition, Person
 from pipelines.matching.protections import Effects, ListRow, interpret
 from pipelines.steps import inbox, register
-from pipelines.steps.campaign import ITEMS, USED, Campaign, add_keys
+from pipelines.steps.campaign import ITEMS, Campaign, add_keys
+from pipelines.steps.deliveries import LINKED, USED, Delivery, name_of
 
-LINKED = "people.link"
 _LINK_KEYS = ("name_key", "alias_key", "kana_key", "loose_kana_key", "date_key", "address_key")
 
 
@@ -41,6 +41,11 @@ def look(c: Campaign, day: date) -> list[str]:
 
 def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     """Stage one list if it came today; an empty one needs its signed declaration of zero."""
+    with inbox.taking_in(c, dataset, day):
+        return _receive_list(c, day, dataset)
+
+
+def _receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     files = inbox.read_ward_files(c, dataset, day)
     if files is None:
         return {"dataset": dataset, "received": False}
@@ -49,29 +54,24 @@ def receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     except PeriodRefused as error:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
 
-    def gate(counts: Manifest) -> None:
-        if counts.rows_in == 0:
-            _assert_zero_declared(c, dataset, day)
+    def gate(counts: Manifest) -> inbox.Declaration | None:
+        return _declared_zero(c, day, counts) if counts.rows_in == 0 else None
 
     return {**inbox.stage_and_enter(c, dataset, day, files, gate), "received": True}
 
 
-def _assert_zero_declared(c: Campaign, dataset: str, day: date) -> None:
-    path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.zero.csv"
-    if not path.is_file():
+def _declared_zero(c: Campaign, day: date, counts: Manifest) -> inbox.Declaration:
+    """The declaration of zero that came with an empty list."""
+    path = c.inbox / day.isoformat() / f"{counts.dataset}_{day:%Y%m%d}.zero.csv"
+    declaration = inbox.read_declaration(path, "intake.zero_declared")
+    if declaration is None:
         raise InputRefused(
-            f"{dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
+            f"{counts.dataset} {day}: 名簿が空です。零件の申告({path.name})がないため受け取れません。"
+            "担当課に確認し、空で正しいときは、二人の署名のある申告を受け取ってください"
+            f"(SHA256は{gates.content_hash(counts.sources)})。"
         )
-    sheet = gates.read_sheet(path.read_bytes(), path.name)
-    expected = {"名簿": dataset, "基準日": f"{day:%Y%m%d}", "件数": "0"}
-    wrong = [item for item, value in expected.items() if sheet.get(item) != value]
-    if not sheet.get("申告者", "").strip():
-        wrong.append("申告者")
-    if wrong:
-        raise InputRefused(
-            f"{path.name}: この名簿の{day}の零件の申告ではありません(「{'」「'.join(wrong)}」)。"
-            "基準日は名簿を受け取る日です。担当課に確認してください。"
-        )
+    gates.assert_zero_declared(declaration.sheet, counts, path.name)
+    return declaration
 
 
 def link_people(c: Campaign, day: date) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
     Returns counts, and the subject and hash that two people approve.
     """
     wanted = _wanted(c, day)
-    arrived = inbox.name_of(wanted)
+    arrived = name_of(wanted)
     path = _draft_path(c, day, arrived)
     if not path.is_file():
         draft = _draft(c, wanted).as_json()
@@ -121,7 +121,7 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
 
 def apply_people(c: Campaign, day: date) -> dict[str, Any]:
     """Apply what two people approved: additions, payments elsewhere, Braille, rows that are nobody's."""
-    arrived = inbox.name_of(_wanted(c, day))
+    arrived = name_of(_wanted(c, day))
     effects, digest = _read_draft(_draft_path(c, day, arrived))
     subject = f"people:{day}:{arrived}"
 
@@ -179,7 +179,7 @@ def _move_elsewhere(
     return move(connection, c.programme.id, moves, "lists", "", day)
 
 
-def _wanted(c: Campaign, day: date) -> list[inbox.Delivery]:
+def _wanted(c: Campaign, day: date) -> list[Delivery]:
     """What is linked on that day: every change, and of each list, which is delivered whole, the newest delivery."""
     found = inbox.deliveries(c, LINKED, ("register_changes", *list_names(c)), day)
     newest = {name: max(c.staging.days(name, day), default=None) for name in list_names(c)}
@@ -195,7 +195,7 @@ def _read_draft(path: Path) -> tuple[Effects, str]:
     return Effects.from_json(json.loads(data)), sha256(data)
 
 
-def _draft(c: Campaign, wanted: list[inbox.Delivery]) -> Effects:
+def _draft(c: Campaign, wanted: list[Delivery]) -> Effects:
     """The lists in the programme's order, each linked against everybody eligible, drafted additions included."""
     effects = Effects()
     for delivery in wanted:
@@ -221,7 +221,7 @@ def _draft(c: Campaign, wanted: list[inbox.Delivery]) -> Effects:
     return effects
 
 
-def _left_open(c: Campaign, delivery: inbox.Delivery, told: set[str]) -> list[str]:
+def _left_open(c: Campaign, delivery: Delivery, told: set[str]) -> list[str]:
     """Rows that other versions of a list's day left undecided: who approves this version decides them with it."""
     u = tables.unlinked_row
     of_day = f"{delivery.dataset}/{delivery.day}"
@@ -235,17 +235,17 @@ def _left_open(c: Campaign, delivery: inbox.Delivery, told: set[str]) -> list[st
     return [evidence for evidence in found if evidence not in told]
 
 
-def _rows(c: Campaign, delivery: inbox.Delivery) -> pa.Table:
+def _rows(c: Campaign, delivery: Delivery) -> pa.Table:
     return c.staging.read(delivery.dataset, delivery.day, version=delivery.version)
 
 
-def _evidence_of(c: Campaign, delivery: inbox.Delivery) -> str:
+def _evidence_of(c: Campaign, delivery: Delivery) -> str:
     """What names a delivery's source: rows of other bytes for the same day are other evidence."""
     first = c.staging.first_of(delivery.dataset, delivery.day, delivery.version)
     return f"{delivery.dataset}/{delivery.day}" + (f"/v{first:03d}" if first > 1 else "")
 
 
-def _late_registrations(c: Campaign, delivery: inbox.Delivery) -> list[Addition]:
+def _late_registrations(c: Campaign, delivery: Delivery) -> list[Addition]:
     """People born or moved in on or before the base date whom the register learned of later."""
     rows = register.eligible_arrivals(c, _rows(c, delivery))
     evidence = _evidence_of(c, delivery)

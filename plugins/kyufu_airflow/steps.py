@@ -49,15 +49,15 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
 
 
 def _call(name: str, campaign: "Campaign", day: date, *arguments: str) -> Any:
-    """Call the step; where it refuses a file, the steward's pages show it before the task fails."""
-    from pipelines.errors import InputRefused
+    """Call the step; where it refuses or misses a file, the steward's pages show it before the task fails."""
+    from pipelines.errors import InputMissing, InputRefused
     from pipelines.steps import reports
 
     room, function = name.split(".")
     call = getattr(importlib.import_module(f"pipelines.steps.{room}"), function)
     try:
         return call(campaign, day, *arguments)
-    except InputRefused:
+    except (InputRefused, InputMissing):
         reports.write(campaign, day)
         raise
 

@@ -1,16 +1,18 @@
 """The delivery protocol over real SFTP: restarts, faults, wrong keys (FAULTS.md 1-9 and 36-38)."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipelines.link import remote
 from pipelines.link.delivery import Parcel, Published, publish
 from pipelines.link.errors import (
     DeliveryUnknown,
@@ -67,10 +69,15 @@ def test_a_delivery_is_published_whole_and_once(ward: Endpoint, inbox: Path) -> 
     assert files(inbox) == whole(what)
 
 
+def without_tokens(names: Iterable[str]) -> set[str]:
+    """The names with one word for what each sender's temporary has of its own."""
+    return {re.sub(r"\.[0-9a-f]{8}\.tmp$", ".OWN.tmp", name) for name in names}
+
+
 KILLS = {
     "link.before_upload": set(),
-    "link.mid_upload": {f"{NAME}.p7m.tmp"},
-    "link.before_rename": {f"{NAME}.p7m.tmp"},
+    "link.mid_upload": {f"{NAME}.p7m.OWN.tmp"},
+    "link.before_rename": {f"{NAME}.p7m.OWN.tmp"},
     "link.after_rename": {f"{NAME}.p7m"},
     "link.after_manifest": {f"{NAME}.p7m", f"{NAME}.manifest"},
 }
@@ -83,7 +90,7 @@ def test_f01_f02_f03_a_killed_send_is_finished_with_the_same_bytes(
     what = parcel()
     save(tmp_path / "store", ward, what)
     assert run_worker(tmp_path / "store", failpoint) == -signal.SIGKILL
-    assert set(files(inbox)) == KILLS[failpoint]
+    assert without_tokens(files(inbox)) == KILLS[failpoint]
     assert send(ward, what, started_before=failpoint != "link.before_upload").name == NAME
     assert files(inbox) == whole(what)
 
@@ -176,12 +183,13 @@ def test_f07_a_changed_file_is_never_renamed(
 ) -> None:
     with serve(tmp_path, world(), fault) as ward, pytest.raises(ReadBackDiffers):
         send(ward, parcel())
-    assert set(files(tmp_path / "bank" / "inbox")) == {f"{NAME}.p7m.tmp"}
+    assert without_tokens(files(tmp_path / "bank" / "inbox")) == {f"{NAME}.p7m.OWN.tmp"}
 
 
-def test_f07_a_longer_leftover_is_replaced(ward: Endpoint, inbox: Path) -> None:
+@pytest.mark.parametrize("own", ["", ".0123abcd"])
+def test_f07_a_longer_leftover_is_replaced(ward: Endpoint, inbox: Path, own: str) -> None:
     what = parcel()
-    (inbox / f"{NAME}.p7m.tmp").write_bytes(what.sealed_bytes() * 2)
+    (inbox / f"{NAME}.p7m{own}.tmp").write_bytes(what.sealed_bytes() * 2)
     send(ward, what, started_before=True)
     assert files(inbox) == whole(what)
 
@@ -244,9 +252,64 @@ def test_f10_two_workers_at_once_leave_one_whole_file(relay: Endpoint, tmp_path:
     assert files(tmp_path / "bank" / "inbox") == whole(what)
 
 
-def test_f10_another_sender_in_the_moment_of_the_rename_is_told(tmp_path: Path) -> None:
-    with (
-        serve(tmp_path, world(), link_server.WritesTheSame) as ward,
-        pytest.raises(RemoteFailure, match="another sender"),
-    ):
-        send(ward, parcel())
+class HeldInMidUpload:
+    """Another sender of the same parcel, in a thread of its own, that stops when half of the file is written."""
+
+    def __init__(self, ward: Endpoint, what: Parcel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._reached, self._go_on = threading.Event(), threading.Event()
+        self.errors: list[BaseException] = []
+        self._thread = threading.Thread(target=self._work, args=(ward, what))
+        monkeypatch.setattr(remote, "failpoint", self._failpoint)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._reached.wait()
+
+    def end(self) -> None:
+        self._go_on.set()
+        self._thread.join()
+
+    def _failpoint(self, name: str) -> None:
+        if threading.current_thread() is self._thread and name == "link.mid_upload":
+            self._reached.set()
+            self._go_on.wait()
+
+    def _work(self, ward: Endpoint, what: Parcel) -> None:
+        try:
+            send(ward, what)
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            self._reached.set()
+
+
+def test_f10_what_another_sender_has_half_written_is_never_announced(
+    ward: Endpoint, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = parcel()
+    other = HeldInMidUpload(ward, what, monkeypatch)
+    try:
+        with open_session(ward) as sftp, pytest.raises(RemoteFailure, match="another sender"):
+            publish(sftp, "inbox", what, on_start=other.start)
+        there = files(inbox)
+        assert f"{NAME}.p7m" not in there
+        assert f"{NAME}.manifest" not in there
+    finally:
+        other.end()
+    assert other.errors == []
+    assert files(inbox) == whole(what)
+
+
+def test_f10_a_sender_whose_file_another_one_published_meanwhile_is_content(
+    ward: Endpoint, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = parcel()
+    other = HeldInMidUpload(ward, what, monkeypatch)
+    other.start()
+    try:
+        send(ward, what)
+        assert files(inbox) == whole(what)
+    finally:
+        other.end()
+    assert other.errors == []
+    assert files(inbox) == whole(what)

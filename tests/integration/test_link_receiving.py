@@ -23,6 +23,7 @@ from pipelines.link.manifest import Acknowledgement
 from pipelines.link.pki import create_demonstration_pki
 from pipelines.link.receiving import acknowledge, list_published, read_acknowledgement, receive
 from pipelines.link.session import Endpoint, open_session
+from tests import link_server
 from tests.link_server import endpoint, serve, serve_as
 from tests.link_world import DAY, NAME, PAYLOAD, parcel, send, small_keys, world
 
@@ -82,6 +83,28 @@ def test_f38_a_damaged_delivery_is_refused(
     cut = len(content) - (damage == "cut")
     path.write_bytes(content[:cut] + b"x" * (damage == "longer"))
     with open_session(relay) as sftp, pytest.raises((SealInvalid, RemoteFailure)):
+        receive(sftp, "inbox", NAME, keys.parties["bank"], keys.ward.certificate, DAY)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (link_server.GrowsInTheRead, "the server reported"),
+        (link_server.ShrinksInTheRead, "the server reported"),
+        (link_server.TakenInTheRead, "not there"),
+    ],
+)
+def test_f38_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, fault: type[link_server.RelaySftp], says: str
+) -> None:
+    keys = world()
+    with serve(tmp_path, keys) as plain:
+        send(plain, parcel())
+    with (
+        serve(tmp_path, keys, fault) as ward,
+        open_session(ward) as sftp,
+        pytest.raises(RemoteFailure, match=says),
+    ):
         receive(sftp, "inbox", NAME, keys.parties["bank"], keys.ward.certificate, DAY)
 
 

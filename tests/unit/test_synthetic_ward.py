@@ -310,6 +310,10 @@ def test_empty_list_comes_with_its_declaration() -> None:
     assert declaration["名簿"] == "placement_elderly"
     assert declaration["基準日"] == "20200518"
     assert declaration["件数"] == "0"
+    content = (SAMPLE / SETUP / "placement_elderly_20200518.csv").read_bytes()
+    assert declaration["SHA256"] == hashlib.sha256(content).hexdigest()
+    assert declaration["申告者"] != declaration["確認者"]
+    assert declaration["申告日"] == "20200518"
 
 
 def test_attachments_belong_to_applications() -> None:

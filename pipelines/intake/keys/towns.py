@@ -74,6 +74,13 @@ def municipality(code: str) -> Municipality:
 
 
 @cache
+def municipality_named(name: str) -> Municipality | None:
+    """The municipality of a prefecture and city written in full (東京都新宿区); None if the table has no such one."""
+    rows = _postal_rows("select data from postal_data where prefecture || city = ? limit 1", name)
+    return municipality(json.loads(rows[0][0])["jisx0402"]) if rows else None
+
+
+@cache
 def prefectures_by_city() -> dict[str, tuple[str, ...]]:
     """Folded city name (with its district or ward) to the prefectures that have such a city."""
     names = [

@@ -13,7 +13,6 @@ from pipelines.errors import InputRefused
 from pipelines.intake.readers.encodings import ENCODINGS, decode
 from pipelines.intake.readers.text_table import TextTable, check_header, text_table
 
-_QUOTED = re.compile('"[^"]*"')
 _LONE_CR = re.compile("\r(?!\n)")
 _BLOCK = 16 << 20
 _ONE_BLOCK = 64 << 20  # for the parser, where quotes may hold line breaks
@@ -29,40 +28,79 @@ def read_csv(
     """
     ragged: list[tuple[int, str]] = []
     tables: list[pa.Table] = []
-    lines = 0
+    before = 0
     with ThreadPoolExecutor(max_workers=1) as thread:  # parses a block while the next is decoded
         parsing: Future[pa.Table] | None = None
-        for text in _decoded_blocks(data, encoding, file):
-            if not lines:
+        for text, records in _decoded_blocks(data, encoding, file, delimiter):
+            if not before:
                 check_header(header_of(text, file, delimiter), header, file)
-            _assert_well_quoted(text, file, delimiter)
+            _assert_well_formed(text, records, file, delimiter)
             if parsing is not None:
                 tables.append(parsing.result())
-            parsing = thread.submit(_parse, text, header, file, delimiter, lines, ragged)
-            lines += text.count("\n")
+            parsing = thread.submit(_parse, text, header, file, delimiter, before, ragged)
+            before += records or 0
         if parsing is not None:
             tables.append(parsing.result())
     return text_table(pa.concat_tables(tables), ragged, 2)
 
 
-def _decoded_blocks(data: bytes, encoding: str, file: str) -> Iterator[str]:
-    """The text in blocks of whole rows; all in one where quotes may hold line breaks, or a line break is two bytes."""
-    if encoding.startswith("utf-16") or b'"' in data:
+def _decoded_blocks(
+    data: bytes, encoding: str, file: str, delimiter: str
+) -> Iterator[tuple[str, int | None]]:
+    """The text in blocks of whole records, each with their number, None where its quotes are broken.
+
+    All in one where a line break is two bytes. The last byte of a line break and a quote are never part of another
+    character in the other encodings.
+    """
+    if encoding.startswith("utf-16"):
         text = decode(data, encoding, file)
         _assert_whole(not text or text.endswith("\n"), file)
-        yield text
+        yield text, _count_records(text, delimiter)[0]
         return
-    start, codec = 0, encoding
+    start, size, codec = 0, _BLOCK, encoding
     while start < max(len(data), 1):
-        end = data.rfind(b"\n", start, start + _BLOCK) + 1 or data.find(b"\n", start) + 1
+        end = _probable_end(data, start, size)
         try:
-            text = decode(data[start : end or len(data)], codec, file)
+            text = decode(data[start:end], codec, file)
         except InputRefused:
             decode(data, encoding, file)  # the same refusal, with the row and offset in the file
             raise
-        _assert_whole(not text or end > 0, file)
-        yield text
-        start, codec = end or len(data) + 1, ENCODINGS[encoding][0]
+        records, is_open = _count_records(text, delimiter)
+        if is_open and end < len(data):  # the line break was one inside quotes
+            size *= 2
+            continue
+        _assert_whole(not text or text.endswith("\n"), file)
+        yield text, records
+        start, size, codec = end or 1, _BLOCK, ENCODINGS[encoding][0]
+
+
+def _probable_end(data: bytes, start: int, size: int) -> int:
+    """Behind the last line break of a block with an even number of quotes before it, or behind its last one.
+
+    Even is outside quotes, unless a quote stands within an unquoted cell.
+    """
+    if start + size >= len(data):
+        return len(data)
+    last = data.rfind(b"\n", start, start + size) + 1 or data.find(b"\n", start) + 1 or len(data)
+    if data.find(b'"', start, last) < 0:  # far faster than counting
+        return last
+    end, odd = last, data.count(b'"', start, last) % 2
+    while odd and end > start:
+        earlier = max(data.rfind(b"\n", start, end - 1) + 1, start)
+        odd ^= data.count(b'"', earlier, end) % 2
+        end = earlier
+    return end if end > start else last
+
+
+def _count_records(text: str, delimiter: str) -> tuple[int | None, bool]:
+    """(records, None where quotes would swallow a neighbouring one; whether the text ends inside quotes)."""
+    if '"' not in text:
+        return text.count("\n"), False
+    lines = io.StringIO(text, newline="")
+    try:
+        return sum(1 for _ in csv.reader(lines, delimiter=delimiter, strict=True)), False
+    except csv.Error:
+        return None, not lines.read(1)
 
 
 def _assert_whole(is_whole: bool, file: str) -> None:
@@ -77,20 +115,20 @@ def _parse(
     header: Sequence[str],
     file: str,
     delimiter: str,
-    lines: int,
+    before: int,
     ragged: list[tuple[int, str]],
 ) -> pa.Table:
-    """One block as text columns. lines: how many stand before it; ragged: takes the rows of another length."""
+    """One block as text columns. before: records before it and the header; ragged: takes the rows of another length."""
 
     def note_ragged(row: pacsv.InvalidRow) -> str:
-        ragged.append((lines + row.number, row.text))
+        ragged.append((before + row.number, row.text))
         return "skip"
 
     try:
         return pacsv.read_csv(
             io.BytesIO(text.encode()),
             read_options=pacsv.ReadOptions(
-                use_threads=False, block_size=_ONE_BLOCK, column_names=header if lines else None
+                use_threads=False, block_size=_ONE_BLOCK, column_names=header if before else None
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
@@ -124,17 +162,13 @@ def header_of(text: str, file: str, delimiter: str = ",") -> list[str]:
         ) from None
 
 
-def _assert_well_quoted(text: str, file: str, delimiter: str) -> None:
+def _assert_well_formed(text: str, records: int | None, file: str, delimiter: str) -> None:
     """Refuse quotes that would swallow a neighbouring row, and a lone CR, which splits one."""
-    if '"' in text:
-        try:
-            for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-                pass
-        except csv.Error:
+    if records is None:
+        raise InputRefused(f"{file}: 引用符が閉じていません。提供元に再出力を依頼してください。")
+    if text.count("\r") != text.count("\r\n"):
+        quoted_cell = rf'(?:^|(?<=[{delimiter}\n]))"(?:[^"]|"")*"'
+        if _LONE_CR.search(re.sub(quoted_cell, "", text)):
             raise InputRefused(
-                f"{file}: 引用符が閉じていません。提供元に再出力を依頼してください。"
-            ) from None
-    if text.count("\r") != text.count("\r\n") and _LONE_CR.search(_QUOTED.sub("", text)):
-        raise InputRefused(
-            f"{file}: 行の途中に改行(CR)があります。提供元に再出力を依頼してください。"
-        )
+                f"{file}: 行の途中に改行(CR)があります。提供元に再出力を依頼してください。"
+            )

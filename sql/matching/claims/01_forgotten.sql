@@ -1,8 +1,32 @@
--- Earlier claims that a correction or withdrawal of today names: their holds, deficiencies and declines are forgotten.
+-- Earlier claims that a correction or withdrawal of today names, by their own number or as a supplement of the named
+-- one: their holds, deficiencies and declines are forgotten.
+with
+
+naming as (
+    select
+        claim.supersedes_id,
+        max(case when claim.claim_kind = 'correction' then 1 else 0 end) as corrected
+    from claim
+    where claim.claim_kind in ('correction', 'withdrawal')
+    group by claim.supersedes_id
+),
+
+known_as as (
+    select
+        claim_id,
+        claim_id as named_id
+    from earlier_claim
+    union
+    select
+        claim_id,
+        supplements_id as named_id
+    from earlier_claim
+    where supplements_id is not null
+)
+
 select
-    earlier_claim.claim_id,
-    max(case when claim.claim_kind = 'correction' then 1 else 0 end) as corrected
-from earlier_claim
-inner join claim on earlier_claim.claim_id = claim.supersedes_id
-where claim.claim_kind in ('correction', 'withdrawal')
-group by earlier_claim.claim_id
+    known_as.claim_id,
+    max(naming.corrected) as corrected
+from known_as
+inner join naming on known_as.named_id = naming.supersedes_id
+group by known_as.claim_id

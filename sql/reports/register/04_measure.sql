@@ -3,10 +3,9 @@ with people as (
     select
         avg(case when present.name_kana = '' then 1.0 else 0.0 end) as empty_kana_share,
         avg(case when present.birth_date like '%00' then 1.0 else 0.0 end) as unknown_birth_share,
-        avg(case when starts_with(present.address, municipality.prefix) then 1.0 else 0.0 end) as local_address_share,
+        avg(case when present.is_local then 1.0 else 0.0 end) as local_address_share,
         count(distinct substr(present.postal_code, 1, 3)) as postal_areas
     from present
-    cross join municipality
 ),
 
 households as (

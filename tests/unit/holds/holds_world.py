@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
@@ -15,10 +14,11 @@ from pipelines.ledger import people, tables
 from pipelines.ledger.holds import Choice
 from pipelines.matching.persons import Addition, Person, Protection
 from pipelines.steps import claims, holds, payments
-from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
+from pipelines.steps.campaign import Campaign
 from pipelines.steps.roles import Actor, Role
-from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
+from tests.unit.intake.intake_world import arrive, csv_bytes, freeze_register, new_campaign
 
+SNAPSHOT_DAY = date(2020, 5, 15)
 DAY, NEXT, LATER = date(2020, 5, 18), date(2020, 5, 19), date(2020, 5, 20)
 TODAY = date(2020, 5, 18)
 CLAIMS = (
@@ -68,31 +68,30 @@ def lines(number, *residents):
     return [f"{number},{place},{name},{born}," for place, (name, born) in enumerate(named, start=1)]
 
 
-def _snapshot_people():
-    rows = [
-        {
-            "person_id": f"R{n}", "resident_id": n.zfill(10), "household_id": h.zfill(10), "relationship": r,
-            "name_kanji": kanji, "name_kana": kana, "birth_date": born, "address": "", "postal_code": "",
-        }
-        for n, h, r, kanji, kana, born in RESIDENTS
-    ]  # fmt: skip
-    table = pa.Table.from_pylist(rows, pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]))
-    return add_keys(table, "13104")
+def pid(short):
+    """`R1` -> the person id of resident number 1."""
+    return f"R{short.removeprefix('R').zfill(10)}"
+
+
+def short(person_id):
+    return f"R{int(person_id.removeprefix('R'))}"
 
 
 def _open_people(c):
-    persons = [Person(f"R{n}", n.zfill(10), h.zfill(10)) for n, h, *_ in RESIDENTS]
+    rows = [
+        {
+            "resident_id": n.zfill(10), "household_id": h.zfill(10), "name_kana": kana, "name_kanji": kanji,
+            "relationship": r, "birth_date": born, "postal_code": "1600022",
+            "address": "東京都新宿区新宿１丁目２番３号", "address_supplement": "",
+            "head_name_kanji": next(o[3] for o in RESIDENTS if o[1] == h and o[2] == "02"),
+        }
+        for n, h, r, kanji, kana, born in RESIDENTS
+    ]  # fmt: skip
+    freeze_register(c, rows, SNAPSHOT_DAY)
     number, household, relationship, *names = ADDITION
-    late = Person(f"R{number}", number.zfill(10), household.zfill(10))
+    late = Person(pid(number), number.zfill(10), household.zfill(10))
     added = Addition(late, "register_changes:1", *names, relationship)
-    frozen = {"base_date": date(2020, 4, 27), "frozen_on": DAY, "source_sha256": "0" * 64}
     with c.ledger.write() as connection:
-        connection.execute(
-            sa.insert(tables.snapshot).values(
-                programme=c.programme.id, people=len(persons), households=4, **frozen
-            )
-        )
-        people.open_entitlements(connection, c.programme.id, persons, "snapshot", 100_000, DAY)
         people.open_additions(connection, c.programme.id, [added], 100_000, DAY)
 
 
@@ -101,7 +100,6 @@ def _after_the_first_day() -> TemporaryDirectory:
     """A folder with everything as the first day leaves it; made once."""
     folder = TemporaryDirectory()
     c = new_campaign(Path(folder.name))
-    c.__dict__["snapshot_people"] = _snapshot_people()
     _open_people(c)
     with pytest.MonkeyPatch.context() as patch:
         without_lists(patch)
@@ -117,7 +115,6 @@ def held_ward(folder) -> Campaign:
     """
     c = new_campaign(folder)
     shutil.copytree(_after_the_first_day().name, folder, dirs_exist_ok=True)
-    c.__dict__["snapshot_people"] = _snapshot_people()
     return c
 
 
@@ -152,7 +149,8 @@ def _hold_first_day(c):
 def protect(c, *persons):
     with c.ledger.write() as connection:
         found = [
-            Protection(p, "evacuation_requests", "evacuation", "linked", "e", "") for p in persons
+            Protection(pid(p), "evacuation_requests", "evacuation", "linked", "e", "")
+            for p in persons
         ]
         people.protect(connection, c.programme.id, found, DAY)
 
@@ -167,21 +165,23 @@ def recover(c, person):
     }
     with c.ledger.write() as connection:
         connection.execute(
-            sa.insert(tables.recovery).values(programme=c.programme.id, person_id=person, **row)
+            sa.insert(tables.recovery).values(
+                programme=c.programme.id, person_id=pid(person), **row
+            )
         )
 
 
 def states(c):
     with c.ledger.read() as connection:
         rows = people.read_states(connection, c.programme.id).to_pylist()
-    return {row["person_id"]: row["state"] for row in rows}
+    return {short(row["person_id"]): row["state"] for row in rows}
 
 
 def hold_of(c, person) -> str:
     """The number of the hold about a person."""
     with c.ledger.read() as connection:
         found = {h.person_id: h.hold_id for h in holds.holds.open_holds(connection, c.programme.id)}
-    return found[person]
+    return found[pid(person)]
 
 
 def look(c, person, actor=STEWARD):

@@ -1,18 +1,22 @@
 """A campaign on an empty ledger, the ward's inbox, and a steward's spreadsheet program."""
 
 import io
+from collections.abc import Sequence
 from datetime import date
 
 import msoffcrypto
 import openpyxl
 from msoffcrypto.format.ooxml import OOXMLFile
 
+from pipelines.intake import receive
 from pipelines.intake.mending_book import LOCKED
 from pipelines.intake.staging import Staging
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import Ledger
 from pipelines.programme import ROOT, Settings, load_programme
+from pipelines.steps import register
 from pipelines.steps.campaign import Campaign
+from tests.intake_files import register_file
 from tests.unit.ledger.ledger_world import new_sqlite
 
 PROGRAMME = ROOT / "programmes" / "shinjuku-2020.toml"
@@ -34,6 +38,13 @@ def new_campaign(folder) -> Campaign:
     programme = load_programme(PROGRAMME)
     ledger = Ledger(open_engine(settings.ledger_url), programme.id)
     return Campaign(programme, settings, ledger, Staging(settings.home), None)
+
+
+def freeze_register(c: Campaign, people: Sequence[dict[str, str]], day: date) -> None:
+    """Make some people the snapshot, in the layout of the ward's register."""
+    files = {f"register_{day:%Y%m%d}.csv": register_file("shinjuku/register", people)}
+    receive.stage(c.programme, c.staging, "register", day, files)
+    register.freeze_snapshot(c, day)
 
 
 def arrive(c: Campaign, name: str, data: bytes, day: date) -> None:

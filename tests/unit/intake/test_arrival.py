@@ -1,5 +1,6 @@
 """Files on the ward's own PC: the right day, whole sets, a control sheet that agrees, a signed zero."""
 
+import json
 from datetime import date
 
 import pytest
@@ -8,16 +9,12 @@ import sqlalchemy as sa
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import gates
-from pipelines.intake.staging import Staging, sha256
+from pipelines.intake.staging import sha256
 from pipelines.ledger import tables
 from pipelines.ledger.approvals import ApprovalRefused
-from pipelines.ledger.engine import open_engine
-from pipelines.ledger.store import Ledger
-from pipelines.programme import ROOT, Settings, load_programme
-from pipelines.steps import approvals, inbox, register, welfare
-from pipelines.steps.campaign import Campaign
+from pipelines.programme import ROOT
+from pipelines.steps import approvals, inbox, register, reports, welfare
 from tests.unit.intake.refusals import CANARY, refusal
-from tests.unit.ledger.ledger_world import new_sqlite
 
 # a step that refuses a day after staging it leaves it staged: it must hand its check to `receive.stage` as the gate
 DAY = date(2020, 5, 18)
@@ -29,22 +26,6 @@ PLACEMENT = "氏名,生年月日,住民票所在市区町村名,施設所在市�
 
 def _csv(*lines, encoding="cp932"):
     return "".join(f"{line}\r\n" for line in lines).encode(encoding)
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    """A campaign on an empty ledger, without a link."""
-    settings = Settings(
-        programme_path=PROGRAMME,
-        home=tmp_path / "home",
-        inputs=tmp_path / "inputs",
-        ledger_url=new_sqlite(tmp_path),
-    )
-    engine = open_engine(settings.ledger_url)
-    programme = load_programme(PROGRAMME)
-    ledger = Ledger(engine, programme.id)
-    yield Campaign(programme, settings, ledger, Staging(settings.home), None)
-    engine.dispose()
 
 
 @pytest.fixture
@@ -113,6 +94,7 @@ def test_a_missing_control_sheet_is_named(campaign, arrive):
     arrive("register_20200518.csv", _csv(HEADER, ROW.format(1)))
     message = refusal(InputMissing, lambda: register.receive_register(campaign, DAY))
     assert "register_20200518.control.csv" in message
+    assert _refusals(campaign) == [("register", DAY, message)]
     assert campaign.staging.manifest("register", DAY) is None
 
 
@@ -174,12 +156,16 @@ def test_what_is_no_control_sheet_is_refused(sheet):
 # the lists and their declarations of zero
 
 
-def _zero(**other):
+def _zero(data=b"", **other):
+    """A declaration of zero for an empty list's bytes."""
     items = {
         "名簿": "placement_elderly",
         "基準日": "20200518",
         "件数": "0",
-        "申告者": "見本",
+        "SHA256": sha256(data or _csv(PLACEMENT)),
+        "申告者": "見本一",
+        "確認者": "見本二",
+        "申告日": "20200517",
         **other,
     }
     return _csv("項目,値", *(f"{item},{value}" for item, value in items.items()))
@@ -208,13 +194,54 @@ def test_f33_an_empty_list_without_its_zero_is_refused_and_counts_as_missing(cam
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"名簿": "placement_disability"}, {"件数": "1"}, {"申告者": ""}, {"基準日": "20200417"}],
-)
+    [
+        {"名簿": "placement_disability"}, {"件数": "1"}, {"基準日": "20200417"}, {"SHA256": "0" * 64}, {"申告者": ""},
+        {"確認者": " "}, {"確認者": "見本一"}, {"申告日": ""}, {"申告日": "20200532"}, {"申告日": "令和2年5月"},
+    ],
+)  # fmt: skip
 def test_f33_a_declaration_for_something_else_is_refused(campaign, arrive, empty_list, wrong):
     arrive("placement_elderly_20200518.zero.csv", _zero(**wrong))
     message = refusal(InputRefused, lambda: welfare.receive_list(campaign, DAY, empty_list))
     assert "placement_elderly_20200518.zero.csv" in message
+    assert f"「{next(iter(wrong))}」" in message
     assert campaign.guard(DAY).list_days[empty_list] is None
+    assert _events(campaign) == []
+
+
+def test_f33_an_empty_list_that_was_replaced_needs_a_new_declaration(campaign, arrive, empty_list):
+    arrive("placement_elderly_20200518.zero.csv", _zero())
+    welfare.receive_list(campaign, DAY, empty_list)
+    other = arrive("placement_elderly_20200518.csv", _csv(PLACEMENT)[:-2] + b"\n")
+    message = refusal(InputRefused, lambda: welfare.receive_list(campaign, DAY, empty_list))
+    assert "「SHA256」" in message
+    assert sha256(other) in message
+    assert campaign.staging.versions(empty_list, DAY) == [1]
+    arrive("placement_elderly_20200518.zero.csv", _zero(other))
+    assert welfare.receive_list(campaign, DAY, empty_list)["version"] == 2
+    assert len(_events(campaign)) == 2
+
+
+def test_who_declared_zero_and_when_is_recorded_once_and_shown(campaign, arrive, empty_list):
+    arrive("placement_elderly_20200518.zero.csv", _zero())
+    for _ in range(2):
+        welfare.receive_list(campaign, DAY, empty_list)
+    ((event, subject, actor, detail),) = _events(campaign)
+    assert (event, subject) == ("intake.zero_declared", "placement_elderly:2020-05-18")
+    assert actor == "見本一、見本二"
+    told = json.loads(detail)
+    assert (told["declared_on"], told["content"]) == ("20200517", sha256(_csv(PLACEMENT)))
+    assert told["declaration"] == sha256(_zero())
+    reports.write(campaign, DAY)
+    page = reports.folder(campaign) / "intake" / str(DAY) / f"{empty_list}.html"
+    shown = page.read_text(encoding="utf-8")
+    assert "零件の申告: 申告者と確認者は見本一、見本二、申告日は20200517。" in shown
+
+
+def _events(campaign):
+    a = tables.audit
+    query = sa.select(a.c.event, a.c.subject, a.c.actor, a.c.detail)
+    with campaign.ledger.read() as connection:
+        return [tuple(row) for row in connection.execute(query.where(a.c.event.like("intake.%")))]
 
 
 def test_f33_a_list_of_which_no_row_is_readable_is_no_empty_list(campaign, arrive):
@@ -356,6 +383,16 @@ def test_a_control_sheet_that_comes_with_a_list_must_agree(campaign, arrive, ite
 # versions
 
 
+def test_one_campaign_sees_the_snapshot_as_soon_as_it_is_frozen(campaign, extract):
+    extract()
+    assert campaign.snapshot_people.num_rows == 0
+    register.receive_register(campaign, DAY)
+    assert campaign.snapshot_people.num_rows == 0
+    frozen = register.freeze_snapshot(campaign, DAY)
+    assert campaign.snapshot_people.num_rows == frozen["people"] > 0
+    assert campaign.snapshot_people is campaign.snapshot_people  # read once
+
+
 def test_the_frozen_register_cannot_be_replaced(campaign, extract):
     extract()
     first = register.receive_register(campaign, DAY)
@@ -365,6 +402,7 @@ def test_the_frozen_register_cannot_be_replaced(campaign, extract):
     extract(rows=4)
     message = refusal(InputRefused, lambda: register.receive_register(campaign, DAY))
     assert "確定済み" in message
+    assert _refusals(campaign) == [("register", DAY, message)]
     assert campaign.staging.versions("register", DAY) == [1]
     assert campaign.snapshot_people.equals(people)
 
@@ -407,8 +445,8 @@ def test_rows_that_nobody_is_of_a_replaced_list_are_decided_with_the_list_that_r
     register.freeze_snapshot(campaign, DAY)
     drafts = []
     for rows in ([NOBODY], []):
-        arrive("facility_children_20200518.csv", _csv(FACILITY, *rows))
-        arrive("facility_children_20200518.zero.csv", _zero(名簿="facility_children"))
+        data = arrive("facility_children_20200518.csv", _csv(FACILITY, *rows))
+        arrive("facility_children_20200518.zero.csv", _zero(data, 名簿="facility_children"))
         welfare.receive_list(campaign, DAY, "facility_children")
         drafts.append(welfare.link_people(campaign, DAY))
     assert [(draft["unlinked"], draft["needed"]) for draft in drafts] == [(1, 2), (1, 2)]

@@ -11,26 +11,19 @@ import sqlalchemy as sa
 
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import attachments as kept
+from pipelines.intake import readers, receive
 from pipelines.intake.attachments import AttachmentRefused
 from pipelines.intake.layouts import load_layout
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.programme import Intake
-from pipelines.steps import attachments, claims, inbox
+from pipelines.steps import attachments, claims, fetching
 from tests.intake_files import write_zip
-from tests.unit.intake.intake_world import new_campaign
 from tests.unit.intake.refusals import CANARY, refusal
 
 DAY = date(2020, 5, 20)
 PHOTO = b"\xff\xd8 a photo"
 EICAR_LIKE = b"bad: stop here"
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    c = new_campaign(tmp_path)
-    yield c
-    c.ledger.engine.dispose()
 
 
 def _stage(c, members, day=DAY):
@@ -144,7 +137,7 @@ def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
     campaign, monkeypatch, fault
 ):
     sent = {ZIP_NAME: _unkeepable(fault)}
-    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
+    monkeypatch.setattr(fetching, "fetch", lambda *_: fetching.Sent(sent))
     message = refusal(InputRefused, lambda: claims.receive(campaign, DAY, "online"))
     assert message.startswith(f"{ZIP_NAME}: 添付2番目")
     assert campaign.staging.versions("online_claims", DAY) == []
@@ -156,20 +149,6 @@ def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
     sent[ZIP_NAME] = _archive(("attachments/C1/account.jpg", PHOTO))
     assert claims.receive(campaign, DAY, "online")["received"] is True
     assert kept.names(campaign.home, "C1") == ["account.jpg"]
-
-
-def test_files_that_no_dataset_expects_are_told_by_their_number_and_kind(campaign, monkeypatch):
-    sent = {
-        ZIP_NAME: _archive(), "mynaportal_20200520_2.zip": b"", "others.csv": b"", f"{CANARY}.csv": b"",
-    }  # fmt: skip
-    monkeypatch.setattr(inbox, "fetch_from_party", lambda *_: sent)
-    assert claims.receive(campaign, DAY, "online")["received"] is True
-    r = tables.refusal
-    with campaign.ledger.read() as connection:
-        ((subject, reason),) = connection.execute(sa.select(r.c.subject, r.c.reason)).all()
-    assert subject == "link:jlis"
-    assert "3個あります(mynaportal、others.csv)" in reason
-    assert CANARY not in reason
 
 
 def test_without_a_scanner_nothing_is_shown(campaign):
@@ -233,3 +212,21 @@ def test_a_kept_attachment_that_was_changed_is_not_shown(campaign, scanner, chan
     path = next((campaign.home / "attachments").rglob("kept.zip"))
     path.write_bytes(change(path))
     assert "SHA-256" in refusal(KyufuError, lambda: _show(_with(campaign, scanner())))
+
+
+def test_an_archive_is_opened_once_to_be_staged_and_once_to_keep_its_attachments(
+    campaign, monkeypatch
+):
+    opened = []
+    open_archive = readers.open_archive
+
+    def counted(data, file):
+        opened.append(file)
+        return open_archive(data, file)
+
+    monkeypatch.setattr(readers, "open_archive", counted)
+    files = {ZIP_NAME: _archive(("attachments/C1/account.jpg", PHOTO))}
+    receive.stage(campaign.programme, campaign.staging, "online_claims", DAY, files)
+    assert opened == [ZIP_NAME]
+    assert kept.keep(campaign.home, campaign.staging, "online_claims", DAY) == 1
+    assert opened == [ZIP_NAME, ZIP_NAME]

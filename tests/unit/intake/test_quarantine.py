@@ -21,7 +21,6 @@ from tests.unit.intake.intake_world import (
     arrive,
     csv_bytes,
     mend,
-    new_campaign,
     open_book,
     save_book,
     source_columns,
@@ -34,13 +33,6 @@ DATASET = "visually_impaired"
 FILE = "visually_impaired_20200518.csv"
 HEADER = "住民番号,氏名"
 GOOD = ("0000000001,見本一", "0000000002,見本二")
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    c = new_campaign(tmp_path)
-    yield c
-    c.ledger.engine.dispose()
 
 
 @pytest.fixture

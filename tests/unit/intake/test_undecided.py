@@ -1,20 +1,18 @@
 """Which claims of a delivery are still to be decided, whatever was mended or came again meanwhile."""
 
 from datetime import date
-from types import SimpleNamespace
 
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from pipelines.errors import InputRefused
 from pipelines.intake.mending import Mending
 from pipelines.ledger import people, tables
-from pipelines.matching.persons import Person
 from pipelines.steps import claims, inbox, quarantine, undecided
-from pipelines.steps.campaign import ITEMS, PEOPLE, Campaign, add_keys
-from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
+from tests.unit.intake.intake_world import arrive, csv_bytes
+from tests.unit.intake.refusals import refusal
 
-DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
+DAY, NEXT, THIRD = date(2020, 5, 18), date(2020, 5, 19), date(2020, 5, 20)
 DATASET = "inhouse_claims"
 CLAIMS = (
     "受付番号,受付年月日,消印年月日,申請区分,元受付番号,世帯番号,申請者住民番号,申請者氏名,申請者カナ,申請者生年月日,"
@@ -22,13 +20,6 @@ CLAIMS = (
 )
 CLAIM = "{0},20200518,,{1},,{2},,見本,ミホン,19800401,,,0001,001,1,1234567,ミホン,,,"
 MEMBERS = "受付番号,行,氏名,生年月日,不要"
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    c = new_campaign(tmp_path)
-    yield c
-    c.ledger.engine.dispose()
 
 
 @pytest.fixture
@@ -66,36 +57,14 @@ def restage(campaign):
     return put
 
 
-@pytest.fixture
-def decide(campaign, monkeypatch):
-    """The day's real step, for three people each a household's head; the lists are other tests' matter."""
-    people_ = [("R1", "1"), ("R2", "2"), ("R3", "3")]
-    rows = pa.Table.from_pylist(
-        [
-            {
-                "person_id": person, "resident_id": n.zfill(10), "household_id": n.zfill(10),
-                "name_kanji": "見本" + "一二三"[int(n) - 1], "name_kana": "ミホン", "relationship": "02",
-                "birth_date": "19800401", "address": "", "postal_code": "",
-            }
-            for person, n in people_
-        ],
-        pa.schema(list(PEOPLE)[: 1 + len(ITEMS)]),
-    )  # fmt: skip
-    campaign.__dict__["snapshot_people"] = add_keys(rows, "13104")
-    persons = [Person(person, n.zfill(10), n.zfill(10)) for person, n in people_]
-    with campaign.ledger.write() as connection:
-        people.open_entitlements(
-            connection, campaign.programme.id, persons, "snapshot", 100_000, DAY
-        )
-    listed = SimpleNamespace(assert_lists_current=lambda programme, day: None)
-    monkeypatch.setattr(Campaign, "guard", lambda self, day: listed)
-    return lambda day: claims.match_and_decide(campaign, day)
+def _short(person_id):
+    return f"R{int(person_id.removeprefix('R'))}"
 
 
 def _states(c):
     with c.ledger.read() as connection:
         rows = people.read_states(connection, c.programme.id).to_pylist()
-    return {row["person_id"]: row["state"] for row in rows}
+    return {_short(row["person_id"]): row["state"] for row in rows}
 
 
 def _refusals(c, day):
@@ -195,6 +164,22 @@ def test_the_same_file_again_is_no_new_version(campaign, receive):
     assert receive([GOOD], ["K1,1,見本,19800401,"]) == first
 
 
+def test_a_delivery_that_comes_after_its_day_was_decided_is_refused_by_the_step_itself(campaign):
+    campaign.ledger.once(undecided.STEP, DAY, lambda _c: {"deliveries": []})
+    files = (
+        ("inhouse_claims", CLAIMS, GOOD),
+        ("inhouse_members", MEMBERS, "K1,1,見本一,19800401,"),
+    )
+    for name, header, row in files:
+        data = csv_bytes(header, row, encoding="utf-8")
+        arrive(campaign, f"{name}_{DAY:%Y%m%d}.csv", data, DAY)
+    for _ in range(2):
+        message = refusal(InputRefused, lambda: claims.receive(campaign, DAY, "inhouse"))
+    assert "もう突合しました" in message
+    assert _refusals(campaign, DAY) == [(DATASET, message)]
+    assert campaign.staging.manifest(DATASET, DAY) is None
+
+
 def test_a_repeated_number_is_left_out_and_told_and_the_rest_is_decided(campaign, receive, decide):
     receive([GOOD], ["K1,1,見本一,19800401,"])
     decide(DAY)
@@ -233,6 +218,55 @@ def test_a_withdrawn_or_corrected_claim_has_no_supplement(campaign, receive, res
     assert _states(campaign)["R2"] == "unclaimed"
     ((_, reason),) = _refusals(campaign, DAY)
     assert "原本の3行目" in reason
+
+
+def _correction(number, of):
+    return CLAIM.format(number, "訂正", "0000000001").replace("訂正,,", f"訂正,{of},")
+
+
+def _outcomes(c):
+    t = tables.claim
+    with c.ledger.read() as connection:
+        return dict(connection.execute(sa.select(t.c.claim_id, t.c.outcome)).all())
+
+
+def _entitled(c, number):
+    with c.ledger.read() as connection:
+        rows = people.read_states(connection, c.programme.id).to_pylist()
+    return {_short(row["person_id"]): row["claim_id"] for row in rows}[number]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("訂正", "approved"), ("取下", "unclaimed")])
+def test_whoever_a_supplement_holds_is_free_for_what_replaces_its_claim(
+    campaign, receive, restage, decide, kind, state
+):
+    no_account = GOOD.replace("0001,001,1,1234567", ",,,")
+    receive([no_account], TWO_LINES)
+    decide(DAY)
+    restage({("members", 3): ("K1", "2", "見本一", "19800401", "")})
+    decide(NEXT)
+    assert _states(campaign)["R1"] == "held"
+    assert _entitled(campaign, "R1") == "K1+v002"
+    naming = _correction("K9", "K1").replace("訂正", kind)
+    receive([naming], ["K9,1,見本一,19800401,"], THIRD)
+    decide(THIRD)
+    assert _states(campaign)["R1"] == state
+    replaced = {"訂正": "superseded", "取下": "withdrawn"}[kind]
+    assert {_outcomes(campaign)[n] for n in ("K1", "K1+v002")} == {replaced}
+
+
+def test_whom_a_supplement_had_approved_a_correction_leaves_alone(
+    campaign, receive, restage, decide
+):
+    receive([GOOD], TWO_LINES)
+    decide(DAY)
+    restage({("members", 3): ("K1", "2", "見本一", "19800401", "")})
+    decide(NEXT)
+    assert _states(campaign)["R1"] == "approved"
+    receive([_correction("K9", "K1")], ["K9,1,見本一,19800401,"], THIRD)
+    decide(THIRD)
+    assert (_states(campaign)["R1"], _entitled(campaign, "R1")) == ("approved", "K1+v002")
+    assert _outcomes(campaign)["K1+v002"] == "paid"
 
 
 def test_a_line_that_is_good_because_another_was_mended_is_decided_too(campaign, receive, restage):

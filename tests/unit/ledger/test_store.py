@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.states import MOVES, Entitlement
-from pipelines.ledger.store import Move, move, record, verify_chain
+from pipelines.ledger.store import Move, add_refusal, move, record, told_reasons, verify_chain
 from tests.unit.ledger.ledger_world import CANARY, DAY, open_people, states, tamper
 
 NEXT_DAY = date(2020, 6, 4)
@@ -49,6 +49,25 @@ def test_steps_of_another_programme_are_its_own(ledger):
     ledger.once("forms.build", DAY, lambda _c: {"people": 1})
     other = type(ledger)(ledger.engine, "other-2021")
     assert other.result_of("forms.build", DAY) is None
+
+
+def test_every_distinct_reason_of_a_day_and_subject_is_kept_once(ledger):
+    reasons = [
+        "x.csv: 読めません。",
+        "x.csv: 読めません。別の日です。",
+        "x.csv: 読めません。",
+        "別の\n理由",
+    ]
+    with ledger.write() as connection:
+        for reason in reasons:
+            add_refusal(connection, ledger.programme, "x", reason, DAY)
+        add_refusal(connection, ledger.programme, "y", reasons[0], DAY)
+        add_refusal(connection, ledger.programme, "x", "別の\n理由", DAY)
+    with ledger.read() as connection:
+        r = tables.refusal
+        found = dict(map(tuple, connection.execute(sa.select(r.c.subject, r.c.reason))))
+    assert told_reasons(found["x"]) == [reasons[0], reasons[1], "別の 理由"]
+    assert told_reasons(found["y"]) == [reasons[0]]
 
 
 def test_a_step_that_fails_leaves_nothing_and_can_run_again(ledger):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipelines.intake.keys.places import lies_in
 from pipelines.matching.protections import Effects, ListRow, Placement, interpret, place
 
 HERE = "東京都新宿区"
@@ -59,6 +60,36 @@ def test_place(kind, values, expected):
 def test_a_town_elsewhere_with_the_wards_name_inside_is_not_here():
     found = place("placement", _placement("北海道東京都新宿区町", "埼玉県"), HERE, BASE)
     assert found == Placement(False, False, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("西新宿2-8-1", True),
+        ("　市ヶ谷本村町５－１", True),
+        ("東京都信濃町35", True),
+        ("新宿区信濃町35", True),
+        ("信濃町35", None),  # Nagano has a municipality of that name
+        ("信濃町柏原2", None),
+        ("中井町1-1", None),  # the town 中井, or the municipality in Kanagawa
+        ("大久保町1", None),
+        ("長野県信濃町35", False),
+        ("上水内郡信濃町35", False),
+        ("横浜市中町3", False),
+    ],
+)
+def test_a_town_without_its_municipality(text, inside):
+    assert lies_in(text, HERE) is inside
+
+
+def test_whoever_is_registered_here_and_may_live_here_is_not_taken_for_somebody_elsewhere():
+    effects = _interpret("facility", _row(_facility(HERE_HOME, "信濃町35")))
+    assert _told(effects) == (CARE, {}, 0, [])
+
+
+def test_a_facility_named_by_its_town_alone_is_here():
+    effects = _interpret("facility", _row(_facility(f"{ELSEWHERE}１番", "戸山1-1"), "absent", None))
+    assert len(effects.additions) == 1
 
 
 NAMES = {
@@ -209,6 +240,10 @@ def test_whoever_is_found_is_protected_however_the_places_are_written(kind, valu
         ("placement", _placement("新宿区", ELSEWHERE)),
         ("placement", _placement(ELSEWHERE, " ")),
         ("placement", _placement("東京都", ELSEWHERE)),
+        ("facility", _facility("信濃町35", "千葉県千葉市１番")),
+        ("facility", _facility(f"{ELSEWHERE}１番", "信濃町35")),
+        ("placement", _placement("信濃町", ELSEWHERE)),
+        ("evacuation", _evacuation("信濃町３５番地")),
     ],
 )
 def test_nobody_found_and_a_place_here_or_unreadable_stops_until_decided(kind, values):

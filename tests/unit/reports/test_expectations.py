@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.intake import receive
+from pipelines.intake.mending import Mending
 from pipelines.programme import ROOT
 from pipelines.reports import measures, results
 from schemas.datasets import DATASETS
@@ -209,12 +210,34 @@ def test_a_critical_failure_fails_the_step_after_the_pages_are_written(c):
 
 def test_other_files_for_a_day_are_judged_anew(c):
     manifest = stage_register(c, DAY, [GOOD.format(1)])
-    profile_of = results.Profile("register", DAY.isoformat(), manifest.sources, ())
+    profile_of = results.Profile("register", DAY.isoformat(), manifest.run_key, ())
     results.write_profile(c.home / "reports", profile_of)
     assert results.read_profile(c.home / "reports", "register", DAY, manifest) == profile_of
-    other = results.Profile("register", DAY.isoformat(), {"register.csv": "00"}, ())
-    results.write_profile(c.home / "reports", other)
-    assert results.read_profile(c.home / "reports", "register", DAY, manifest) is None
+    other = stage_register(c, DAY, [GOOD.format(2)])
+    assert results.read_profile(c.home / "reports", "register", DAY, other) is None
+
+
+def test_a_mended_version_of_the_same_files_is_judged_anew(c):
+    bad = GOOD.format(1).replace("19800401", "x")
+    manifest = stage_register(c, DAY, [bad])
+    judged = results.Profile("register", DAY.isoformat(), manifest.run_key, ())
+    results.write_profile(c.home / "reports", judged)
+    again = stage_register(c, DAY, [bad])
+    assert results.read_profile(c.home / "reports", "register", DAY, again) == judged
+    files = c.staging.sources("register", DAY)
+    cells = Mending({("rows", 2): tuple(GOOD.format(1).split(","))})
+    mended = receive.stage(c.programme, c.staging, "register", DAY, files, mended=cells)
+    assert (mended.sources, mended.mended) == (manifest.sources, 1)
+    assert results.read_profile(c.home / "reports", "register", DAY, mended) is None
+
+
+def test_a_place_is_local_however_it_is_written(c):
+    written = (
+        "東京都新宿区新宿１丁目", "新宿区新宿１丁目", "東京都 新宿区新宿１丁目", "東京都中野区中野１丁目", "中野１丁目"
+    )  # fmt: skip
+    rows = [resident(n, n, address=address) for n, address in enumerate(written, start=1)]
+    made = measure(c, stage_register(c, DAY, rows))
+    assert made["local_address_share"] == 0.6
 
 
 def test_a_demonstration_is_judged_once_when_entitlements_lapse(c):
