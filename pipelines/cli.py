@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines import cli_quarantine
+from pipelines import cli_holds, cli_quarantine
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
@@ -25,6 +25,9 @@ app = typer.Typer(
 )
 app.add_typer(cli_quarantine.quarantine, name="quarantine")
 app.add_typer(cli_quarantine.attachment, name="attachment")
+app.add_typer(cli_holds.holds, name="holds")
+app.command()(cli_holds.login)
+app.command()(cli_holds.logout)
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 

@@ -18,6 +18,8 @@ process, never change what the process does.
 | quarantine.before_commit | the return of mended rows is in its transaction, nothing is committed |
 | quarantine.after_commit | the return of mended rows is committed, the caller does not know it yet |
 | approvals.decided | one person's decision is in the ledger, the next person's is not |
+| holds.before_commit | a person's decision about a hold is in its transaction, nothing is committed |
+| holds.decided | a person's decision about a hold is in the ledger, the caller does not know it yet |
 | ledger.before_commit.STEP | a step has done its work in its transaction, nothing is committed |
 | ledger.after_commit.STEP | the step is committed, the caller does not know it yet |
 | outbox.packed | a release is sealed and stored, the ledger does not know it yet |

@@ -355,6 +355,11 @@ def settings_from_environment() -> Settings:
     )
 
 
+def airflow_url_from_environment() -> str:
+    """Where this installation's Airflow answers: KYUFU_AIRFLOW_URL, or where `make serve` serves."""
+    return os.environ.get("KYUFU_AIRFLOW_URL", "http://127.0.0.1:8080")
+
+
 def quarantine_password_from_environment() -> str | None:
     """What protects the workbooks of quarantined rows, if this process is told: KYUFU_QUARANTINE_PASSWORD."""
     return os.environ.get("KYUFU_QUARANTINE_PASSWORD")

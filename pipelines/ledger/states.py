@@ -41,7 +41,7 @@ LABELS_JA = {
     Entitlement.UNKNOWN: "振込結果不明",
     Entitlement.PAID: "給付済み",
     Entitlement.RETURNED: "振込不能(返戻)",
-    Entitlement.DECLINED: "受給を希望しない",
+    Entitlement.DECLINED: "不支給(希望しない・認めない)",
     Entitlement.ELSEWHERE_PENDING: "他自治体の給付待ち",
     Entitlement.ELSEWHERE: "他自治体で給付済み",
     Entitlement.INELIGIBLE: "対象外",

@@ -232,6 +232,43 @@ approval = sa.Table(
     sa.CheckConstraint("decision in ('approve', 'reject')", name="decision_known"),
 )  # fmt: skip
 
+# What stewards decided about a hold, numbered: the newest one counts, and only for the data that it was taken on.
+# data_hash: of both sides of the comparison; the data itself stays in staging.
+hold_decision = sa.Table(
+    "hold_decision", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("hold_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("claim_id", sa.Text, nullable=False),
+    sa.Column("person_id", sa.Text, nullable=False),
+    sa.Column("codes", sa.Text, nullable=False),
+    sa.Column("data_hash", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("paid_claim_id", sa.Text),
+    sa.Column("needed", sa.Integer, nullable=False),
+    sa.Column("applied_on", sa.Date),
+    sa.CheckConstraint("decision in ('pay', 'decline', 'another-claim')", name="decision_known"),
+    sa.CheckConstraint("(decision = 'pay') = (paid_claim_id is not null)", name="pays_on_a_claim"),
+    sa.CheckConstraint("number > 0 and needed > 0", name="numbers_positive"),
+    sa.ForeignKeyConstraint(["programme", "person_id"], ["entitlement.programme", "entitlement.person_id"]),
+)  # fmt: skip
+
+# Why each person who took part in a decision took it so.
+hold_reason = sa.Table(
+    "hold_reason", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("hold_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("actor", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("reason <> ''", name="reason_given"),
+    sa.ForeignKeyConstraint(
+        ["programme", "hold_id", "number"],
+        ["hold_decision.programme", "hold_decision.hold_id", "hold_decision.number"],
+    ),
+)  # fmt: skip
+
 release = sa.Table(
     "release", metadata,
     sa.Column("programme", sa.Text, primary_key=True),

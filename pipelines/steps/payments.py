@@ -16,7 +16,7 @@ from pipelines.ledger.approvals import assert_approved, is_rejected
 from pipelines.ledger.payments import Declared, Payment
 from pipelines.ledger.states import Batch
 from pipelines.outputs import business_days, zengin
-from pipelines.steps import outbox, waiting_changes
+from pipelines.steps import holds, outbox, waiting_changes
 from pipelines.steps.approvals import drafter
 from pipelines.steps.campaign import Campaign
 
@@ -28,12 +28,14 @@ _FIELDS = (
 def draft(c: Campaign, day: date) -> dict[str, Any]:
     """Declare the day's batches: count, sum and hashes first; their people are in payment from here on.
 
-    Who is approved while a change of theirs waits in quarantine is held first.
+    What stewards decided about holds takes effect first, so that whom they let be paid is in the day's batches. Who is
+    approved while a change of theirs waits in quarantine is held.
 
     Returns the totals, and the subject and hash that two people approve; `needed` is 0 when there is nothing to pay.
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
+        decided = holds.apply_decisions(c, connection, day)
         on_hold = waiting_changes.hold(c, connection, day)
         batches = _declare(c, payments.payable(connection, c.programme.id, _payee), day)
         if batches:
@@ -44,7 +46,7 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
             "people": sum(b.people for b in batches), "sum_yen": sum(b.sum_yen for b in batches),
             "transfer_date": _transfer_date(c, day).isoformat(), "subject": f"payments:{day}",
             "hash": hashlib.sha256("".join(b.content_hash for b in batches).encode()).hexdigest(),
-            "needed": c.programme.people.money_approvals if batches else 0, **on_hold,
+            "needed": c.programme.people.money_approvals if batches else 0, **on_hold, "holds": decided,
         }  # fmt: skip
 
     return c.ledger.once("payments.draft", day, work)

@@ -27,6 +27,7 @@ from tests.components import require
 from tests.unit.ledger import (
     test_approvals,
     test_balance,
+    test_hold_decisions,
     test_moves_of_money,
     test_payments,
     test_schema,
@@ -34,6 +35,7 @@ from tests.unit.ledger import (
 )
 from tests.unit.ledger.test_approvals import *  # noqa: F403
 from tests.unit.ledger.test_balance import *  # noqa: F403
+from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
 from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
 from tests.unit.ledger.test_payments import *  # noqa: F403
 from tests.unit.ledger.test_schema import *  # noqa: F403
@@ -43,6 +45,7 @@ pytestmark = pytest.mark.component("postgresql")
 MODULES = (
     test_approvals,
     test_balance,
+    test_hold_decisions,
     test_moves_of_money,
     test_payments,
     test_schema,

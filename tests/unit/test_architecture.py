@@ -24,8 +24,10 @@ BASE = ("errors", "failpoints", "files")  # below everything
 FACES = (
     "campaign",
     "cli",
+    "cli_holds",
     "cli_quarantine",
     "rehearsal",
+    "sign_in",
     "terminal",
 )  # for people and schedulers, above everything
 AIRFLOW, DATABASE, NETWORK = (
@@ -45,7 +47,10 @@ FORBIDDEN = {
     "steps": (*AIRFLOW, *NETWORK),
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
-    **dict.fromkeys(("campaign", "cli", "cli_quarantine", "terminal"), (*AIRFLOW, *NETWORK)),
+    **dict.fromkeys(
+        ("campaign", "cli", "cli_holds", "cli_quarantine", "sign_in", "terminal"),
+        (*AIRFLOW, *NETWORK),
+    ),
 }
 # the only other readers of the environment, and why
 ENVIRONMENT = {
