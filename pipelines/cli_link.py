@@ -14,9 +14,19 @@ from pipelines.terminal import Programme, console
 
 
 def link(
-    register: Annotated[Path, typer.Option(help="Parquet: resident_id, name_kanji, name_kana, birth_date, address …")],
-    listed: Annotated[Path, typer.Option("--list", help="Parquet: row_id and the same columns, as far as known.")],
-    out: Annotated[Path, typer.Option(help="Parquet to write: row_id, outcome, resident_id, rule, score, explanation.")],
+    register: Annotated[
+        Path,
+        typer.Option(help="Parquet: resident_id, name_kanji, name_kana, birth_date, address …"),
+    ],
+    listed: Annotated[
+        Path, typer.Option("--list", help="Parquet: row_id and the same columns, as far as known.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Parquet to write: row_id, outcome, resident_id, rule, score, explanation."
+        ),
+    ],
     programme: Programme = None,
 ) -> None:
     """Find who on a register each row of a list means: linked, review or absent. Personal data stay in the files."""
@@ -40,4 +50,6 @@ def _read(path: Path) -> pa.Table:
     try:
         return pq.read_table(path)
     except pa.ArrowInvalid:
-        raise InputRefused(f"{path}: Parquetとして読めません。ファイルを確認してください。") from None
+        raise InputRefused(
+            f"{path}: Parquetとして読めません。ファイルを確認してください。"
+        ) from None

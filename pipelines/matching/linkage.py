@@ -28,7 +28,7 @@ from pipelines.matching.linkage_records import (
     with_parts,
 )
 
-__all__ = ["KEYS", "Register", "link", "prepare"]
+__all__ = ["KEYS", "Register", "link", "link_ahead", "prepare"]
 
 _SQL = Path(__file__).resolve().parents[2] / "sql" / "matching"
 TIERS = _SQL / "linkage"
@@ -79,20 +79,71 @@ def link(rows: pa.Table, people: pa.Table | Register, more: pa.Table | None = No
     """
     check(rows, "list_row", "row_id")
     register = people if isinstance(people, Register) else prepare(people)
-    everybody = register.people
+    prepared, everybody = with_parts(rows, "row_id"), register.people
+    decisions = {
+        row_id: register.ahead[row_id]
+        for row_id in rows["row_id"].to_pylist()
+        if row_id in register.ahead
+    }
     if more is not None and more.num_rows:
-        everybody = pa.concat_tables([everybody, with_parts(more, "person_id")])
+        joined = with_parts(more, "person_id")
+        everybody = pa.concat_tables([everybody, joined])
         check(everybody, "person", "person_id")
-    prepared = with_parts(rows, "row_id")
-    decisions = _by_tiers(prepared, everybody)
-    open_rows = prepared.filter(pc.invert(pc.is_in(prepared["row_id"], value_set=_array(prepared, decisions))))
-    if open_rows.num_rows and everybody.num_rows:
-        decisions |= _by_score(complete_rows(open_rows, register), everybody, register)
+        for row_id in _in_touch(complete_rows(prepared, register), joined):
+            decisions.pop(row_id, None)
+    decisions |= _decisions(_without(prepared, decisions), everybody, register)
     return _assemble(rows["row_id"], everybody.schema.field("person_id").type, _once(decisions))
 
 
-def _array(rows: pa.Table, decisions: dict[Any, _Decision]) -> pa.Array:
-    return pa.array(list(decisions), rows.schema.field("row_id").type)
+def link_ahead(lists: Sequence[pa.Table], register: Register) -> None:
+    """Weigh the rows of several lists at once; `link` then only settles what one list's rows have to do with another.
+
+    Splink's cost is nearly all in starting it. The answers are those of `link` without it.
+
+    Args:
+        lists: as `link` takes them; every row_id in one of them only.
+        register: keeps what was found.
+
+    Raises:
+        MatchingError: as `link`.
+    """
+    for rows in lists:
+        check(rows, "list_row", "row_id")
+    if lists:
+        together = pa.concat_tables([with_parts(rows, "row_id") for rows in lists])
+        check(together, "list_row", "row_id")
+        register.ahead |= dict.fromkeys(together["row_id"].to_pylist(), _Decision("absent"))
+        register.ahead |= _decisions(together, register.people, register)
+
+
+def _decisions(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any, _Decision]:
+    """What follows for each row by itself; a row about nobody is left out."""
+    decisions = _by_tiers(rows, people)
+    open_rows = _without(rows, decisions)
+    if open_rows.num_rows and people.num_rows:
+        decisions |= _by_score(complete_rows(open_rows, register), people, register)
+    return decisions
+
+
+def _in_touch(rows: pa.Table, joined: pa.Table) -> list[Any]:
+    """The rows that share something with the people who have joined."""
+    return run_steps(
+        sorted(PAIRS.glob("*.sql"))[:1], _pair_relations(rows, joined), ["scored_pair"]
+    )["scored_pair"]["row_id"].to_pylist()
+
+
+def _pair_relations(rows: pa.Table, people: pa.Table) -> dict[str, pa.Table | Path]:
+    wanted = [*KEYS, "family_key", "given_key"]
+    return {
+        "open_row": rows.select(["row_id", *wanted]),
+        "person": people.select(["person_id", *wanted]),
+        "birth_slip": birth_slips(rows),
+    }
+
+
+def _without(rows: pa.Table, decisions: dict[Any, _Decision]) -> pa.Table:
+    decided = pa.array(list(decisions), rows.schema.field("row_id").type)
+    return rows.filter(pc.invert(pc.is_in(rows["row_id"], value_set=decided)))
 
 
 def _by_tiers(rows: pa.Table, people: pa.Table) -> dict[Any, _Decision]:
@@ -141,15 +192,10 @@ def _rule_cases() -> pa.Table:
 def _by_score(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any, _Decision]:
     """What the score says of rows that no tier linked."""
     steps = sorted(PAIRS.glob("*.sql"))
-    wanted = ["row_id", *KEYS, "family_key", "given_key"]
     first = "namesakes" not in register.models
     found = run_steps(
         steps if first else steps[:1],
-        {
-            "open_row": rows.select(wanted),
-            "person": people.select(["person_id", *wanted[1:]]),
-            "birth_slip": birth_slips(rows),
-        },
+        _pair_relations(rows, people),
         ["scored_pair", "namesake_birth"] if first else ["scored_pair"],
     )
     if first:
@@ -168,7 +214,9 @@ def _by_score(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any,
 def _decide(scores: Sequence[Any], names: dict[Any, str | None], register: Register) -> _Decision:
     """Linked, review or absent, by the shares of probability of one row's residents."""
     best = scores[0]
-    likely = [s.person_id for s in scores if s.probability >= model.CANDIDATE_AT][: model.MOST_CANDIDATES]
+    likely = [s.person_id for s in scores if s.probability >= model.CANDIDATE_AT][
+        : model.MOST_CANDIDATES
+    ]
     present = sum(s.probability for s in scores)
     if present < model.REVIEW_AT or not likely:
         return _Decision("absent", score=None)
@@ -176,21 +224,25 @@ def _decide(scores: Sequence[Any], names: dict[Any, str | None], register: Regis
     told = _explain_score(best, bearers)
     gate = _gate(best.levels)
     rounded = round(best.probability, 6)
-    if gate and best.probability >= model.LINK_AT:
-        return _Decision("linked", best.person_id, gate, rounded, [best.person_id], told)
+    if gate and best.probability >= gate.at:
+        return _Decision("linked", best.person_id, gate.code, rounded, [best.person_id], told)
     reason = (
         f"可能性のある人が{len(likely)}人います" if len(likely) > 1
-        else "自動で結び付ける条件に当たりません" if best.probability >= model.LINK_AT
-        else "自動で結び付けるには確からしさが足りません"
+        else "自動で結び付けるには確からしさが足りません" if gate
+        else "自動で結び付けてよい一致の組み合わせではありません"
     )  # fmt: skip
     return _Decision("review", None, "SCORE_REVIEW", rounded, likely, f"{told}。要確認: {reason}。")
 
 
-def _gate(levels: dict[str, str]) -> str | None:
+def _gate(levels: dict[str, str]) -> model.Gate | None:
     """The first gate that lets these levels link by score."""
     for gate in model.GATES:
-        if levels["name"] in gate.name and levels["birth"] in gate.birth and levels["address"] in gate.address:
-            return gate.code
+        if (
+            levels["name"] in gate.name
+            and levels["birth"] in gate.birth
+            and levels["address"] in gate.address
+        ):
+            return gate
     return None
 
 
@@ -206,14 +258,18 @@ def _once(decisions: dict[Any, _Decision]) -> dict[Any, _Decision]:
             person_id=None,
             explanation=f"{d.explanation.removesuffix('。')}。要確認: 名簿の別の行も同じ人を指しています。",
         )
-        if d.outcome == "linked" and times[d.person_id] > 1 and not (d.tier and by_tier[d.person_id] == 1)
+        if d.outcome == "linked"
+        and times[d.person_id] > 1
+        and not (d.tier and by_tier[d.person_id] == 1)
         else d
         for row_id, d in decisions.items()
     }
 
 
 def _explain_tier(decision: dict[str, Any]) -> str:
-    items = [f"{title}: {_STATE_TEXTS[decision[f'{item}_state']]}" for item, title in _TITLES.items()]
+    items = [
+        f"{title}: {_STATE_TEXTS[decision[f'{item}_state']]}" for item, title in _TITLES.items()
+    ]
     return "、".join(items) + f"。同じ氏名の人は台帳に{decision['namesakes']:,}人"
 
 
@@ -222,10 +278,15 @@ def _explain_score(best: Any, bearers: int) -> str:
         f"{comparison.title}: {next(x.text for x in comparison.levels if x.code == best.levels[comparison.name])}"
         for comparison in model.COMPARISONS
     ]
-    return "、".join(items) + f"。台帳のこの人と同じ氏名の人は{bearers:,}人。確からしさ {best.probability:.4f}"
+    return (
+        "、".join(items)
+        + f"。台帳のこの人と同じ氏名の人は{bearers:,}人。確からしさ {best.probability:.4f}"
+    )
 
 
-def _assemble(row_ids: pa.ChunkedArray, person_type: pa.DataType, decisions: dict[Any, _Decision]) -> pa.Table:
+def _assemble(
+    row_ids: pa.ChunkedArray, person_type: pa.DataType, decisions: dict[Any, _Decision]
+) -> pa.Table:
     decided = [decisions.get(row_id, _Decision("absent")) for row_id in row_ids.to_pylist()]
     return pa.table(
         {

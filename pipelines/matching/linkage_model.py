@@ -98,13 +98,6 @@ RULES = (
         rare=True,
     ),
     Rule(
-        "KANA_BIRTH_NEAR_NAME",
-        "Reading and birth date agree and the kanji differ in one character (斉藤, 斎藤) or where one could not be read.",
-        name=("unreadable", "near"),
-        kana=_AGREED,
-        address=_UNKNOWN,
-    ),
-    Rule(
         "NAME_KANA_ADDRESS_PARTIAL_BIRTH",
         "Month or day of birth is unknown on one side; the year agrees, which tells father and son apart.",
         name=_AGREED,
@@ -126,8 +119,11 @@ class Level:
     condition: SQL over the records `_l` and `_r`, the same in both directions; the first that holds counts; "" = else.
     m: how often records of one person compare so where both know the item; None: the item is unknown, weight 0.
     u: how often different people do, as far as a small register cannot tell; it counts as `PRIOR_PAIRS` pairs.
-    frequency: column whose value's frequency in the register replaces u: "=name" entirely, "name" in proportion to the
-    average frequency, as the level `exact_of` that column measures it.
+    frequency: column whose value's frequency in the register makes u: "name" in proportion to the average frequency,
+    "=name" entirely, so that m is then divided by the share, among different people whose column agrees, that compare so
+    (namesakes mostly have one reading too, so another one costs less than its rarity among true pairs suggests);
+    "=listed" is the name as the list has it, half a resident where nobody has it, and m is then the share of true pairs
+    times that of such slips which give just this spelling: a spelling that nobody bears is a slip, a common one somebody.
     text: what a steward reads. why: reason and source of condition and m.
     """
 
@@ -173,32 +169,35 @@ NAME = Comparison(
         Level("UNKNOWN", f"{_NO_NAME} and {_NO_KANA}", None, 1, "不明", "Nothing to compare: neutral."),
         Level("NAME_KANA", "name_l = name_r and loose_l = loose_r", 0.86, 3e-5,
               "漢字・読みとも一致", "The ordinary case; voicing and long marks are written at will (4.4).", "=name"),
-        Level("NAME_NEAR_KANA", _guarded("name_l = name_r", _near("loose")), 0.05, 2e-6,
-              "漢字一致・読み一字違い", "A slip in the reading; readings were not official in 2020 (4.4).", "=name"),
-        Level("NAME_OTHER_KANA", "name_l = name_r and loose_l <> loose_r", 0.02, 5e-6,
-              "漢字一致・読み相違", "裕子 is read ヒロコ or ユウコ; a reading alone never makes a person another (4.4).", "=name"),
+        Level("NAME_NEAR_KANA", _guarded("name_l = name_r", _near("loose")), 0.8, 2e-6,
+              "漢字一致・読み一字違い", "A slip in the reading (0.05 of true pairs, 0.06 of"
+              " namesakes); readings were not official in 2020 (4.4).", "=name"),
+        Level("NAME_OTHER_KANA", "name_l = name_r and loose_l <> loose_r", 0.4, 5e-6,
+              "漢字一致・読み相違", "裕子 is read ヒロコ or ユウコ (0.02 of true pairs, 0.05 of"
+              " namesakes); a reading alone never makes a person another (4.4).", "=name"),
         Level("NAME", "name_l = name_r", 0.93, 3e-5,
               "漢字一致", "One side has no reading (facility lists, placements).", "=name"),
         Level("KANA", f"loose_l = loose_r and {_NO_NAME}", 0.9, 4e-5,
               "読み一致(漢字なし)", "A list in kana only: many people share a reading.", "=loose"),
-        Level("KANA_PART", "kana_l = kana_r and (family_l = family_r or given_l = given_r)", 0.04, 4e-6,
-              "読み一致・漢字は姓または名のみ一致", "Homophones are the commonest slip of input methods (裕子, 祐子).", "=loose"),
-        Level("KANA_OTHER", "kana_l = kana_r", 0.006, 1.5e-5,
-              "読み一致・漢字相違", "Somebody with the same reading, or kanji replaced altogether.", "=loose"),
+        Level("KANA_PART", "kana_l = kana_r and (family_l = family_r or given_l = given_r)", 0.004, 4e-6,
+              "読み一致・漢字は姓または名のみ一致", "Homophones are the commonest slip of input methods (0.04"
+              " of true pairs, a tenth of them this spelling).", "=listed"),
+        Level("KANA_OTHER", "kana_l = kana_r", 0.0001, 1.5e-5,
+              "読み一致・漢字相違", "Somebody with the same reading, or kanji replaced altogether (0.005, a 50th).", "=listed"),
         Level("UNREADABLE", "name_l like pattern_r or name_r like pattern_l", 0.005, 1e-6,
               "読めない字を除き一致", "Gaiji lost in exchange (4.1).", ""),
         Level("SOUND_GIVEN", _guarded(f"family_l = family_r and {_NO_KANA}",
-              "list_has_any(given_sounds_l, given_sounds_r)"), 0.015, 5e-6,
+              "list_has_any(given_sounds_l, given_sounds_r)"), 0.002, 5e-6,
               "姓一致・名は同じ読みの別の漢字", "祐子 for 裕子: some resident reads it as the other is read. Twins do not"
-              " share a reading.", "family"),
+              " share a reading.", "=listed"),
         Level("SOUND_FAMILY", _guarded(f"given_l = given_r and {_NO_KANA}",
-              "list_has_any(family_sounds_l, family_sounds_r)"), 0.015, 5e-6,
-              "名一致・姓は同じ読みの別の漢字", "斉藤 for 斎藤, 河合 for 川合.", "given"),
-        Level("NEAR_GIVEN", _guarded("family_l = family_r", f"({_near('given')} or {_near('loose')})"), 0.012, 1.5e-4,
-              "姓一致・名一字違い", "A slip, or a sister or brother (一郎, 二郎): never enough by itself.", "family"),
-        Level("NEAR_FAMILY", _guarded("given_l = given_r", f"({_near('family')} or {_near('loose')})"), 0.012, 2e-4,
-              "名一致・姓一字違い", "A slip in the family name.", "given"),
-        Level("GIVEN", "given_l = given_r", 0.015, 3e-3,
+              "list_has_any(family_sounds_l, family_sounds_r)"), 0.003, 5e-6,
+              "名一致・姓は同じ読みの別の漢字", "斉藤 for 斎藤, 河合 for 川合.", "=listed"),
+        Level("NEAR_GIVEN", _guarded("family_l = family_r", f"({_near('given')} or {_near('loose')})"), 0.00025, 1.5e-4,
+              "姓一致・名一字違い", "A slip, or a sister or brother (一郎, 二郎): never enough by itself.", "=listed"),
+        Level("NEAR_FAMILY", _guarded("given_l = given_r", f"({_near('family')} or {_near('loose')})"), 0.00025, 2e-4,
+              "名一致・姓一字違い", "A slip in the family name.", "=listed"),
+        Level("GIVEN", "given_l = given_r", 0.008, 3e-3,
               "名のみ一致", "Renamed by marriage or adoption; the register has the present name.", "given"),
         Level("LOOSE", f"loose_l = loose_r or {_near('loose')} or {_near('name')}", 0.006, 1e-4,
               "読みまたは漢字が一字違い", "Voicing lost in half-width kana, or one slip where the parts are unknown.", ""),
@@ -253,17 +252,15 @@ ADDRESS = Comparison(
 COMPARISONS = (NAME, BIRTH, ADDRESS)
 
 # As many pairs as a level's stated u weighs against those of the register's sample.
-PRIOR_PAIRS = 100_000
+PRIOR_PAIRS = 50_000
 # Residents drawn for each side of the sample that u is estimated on, as Splink pairs them all.
-SAMPLE = 1_000
+SAMPLE = 500
 
 # How many rows of a list are taken to mean somebody on the register. Lists by residents' own offices: nearly all; notices
 # about people registered elsewhere: nearly none. Half leaves either to the evidence.
 PRIOR_PRESENT = 0.5
-# A row is linked where the person's probability, against every other resident and against nobody, reaches this.
-LINK_AT = 0.995
 # Below this for all residents together, a row means nobody here.
-REVIEW_AT = 0.03
+REVIEW_AT = 0.06
 # Who a row under review may mean: everybody with this share of the probability, and no more than so many.
 CANDIDATE_AT = 0.005
 MOST_CANDIDATES = 20
@@ -271,36 +268,45 @@ MOST_CANDIDATES = 20
 
 @dataclass(frozen=True)
 class Gate:
-    """Levels that together may link by score alone. Whatever passes no gate goes to a steward, however high it scores."""
+    """Levels that together may link by score alone. Whatever passes no gate goes to a steward, however high it scores.
+
+    at: the probability from which it links, against every other resident and against nobody.
+    """
 
     code: str
     name: tuple[str, ...]
     birth: tuple[str, ...]
     address: tuple[str, ...]
+    at: float
     why: str
 
 
-_SURE_NAMES = (
-    "NAME_KANA", "NAME_NEAR_KANA", "NAME_OTHER_KANA", "NAME", "KANA_PART", "UNREADABLE", "SOUND_GIVEN", "SOUND_FAMILY",
-)  # fmt: skip
+_WHOLE_NAMES = ("NAME_KANA", "NAME_NEAR_KANA", "NAME_OTHER_KANA", "NAME")
+_SURE_NAMES = (*_WHOLE_NAMES, "KANA_PART", "UNREADABLE", "SOUND_GIVEN", "SOUND_FAMILY")
 _UNSURE_NAMES = ("KANA", "KANA_OTHER", "NEAR_GIVEN", "NEAR_FAMILY", "GIVEN", "LOOSE")
 _SLIPS = ("SWAPPED", "ERA", "DIGIT")
 _SAME_PLACE = ("ROOM", "AGREED", "SHORT")
 _SAME_TOWN = (*_SAME_PLACE, "NUMBER", "TOWN")
 
 GATES = (
-    Gate("SCORE_NAME", _SURE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_TOWN),
-         "The whole name is accounted for, the birth date agrees, no address contradicts."),
-    Gate("SCORE_NAME_SLIP", _SURE_NAMES, (*_SLIPS, "PARTIAL"), ("UNKNOWN", *_SAME_TOWN),
+    Gate("SCORE_WHOLE_NAME", _WHOLE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.97,
+         "Name and birth date agree and nothing contradicts. What speaks against it is a stranger's coincidence, which the"
+         " score overstates several times for a list about residents: only the very commonest names wait."),
+    Gate("SCORE_HOMOPHONE", ("KANA_PART", "SOUND_GIVEN", "SOUND_FAMILY"), ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.95,
+         "The reading agrees and half of the kanji, and the listed spelling is one that hardly any resident bears."),
+    Gate("SCORE_NAME", _SURE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.99,
+         "Every character of the name is accounted for, the birth date agrees, no address contradicts."),
+    Gate("SCORE_NAME_SLIP", _SURE_NAMES, (*_SLIPS, "PARTIAL"), ("UNKNOWN", *_SAME_TOWN), 0.99,
          "One writing error in the birth date of a name that is rare enough, or at the same place."),
-    Gate("SCORE_NAME_PLACE", _SURE_NAMES, ("PART",), _SAME_PLACE,
-         "Nobody of the same name lives at the same place: a part of the birth date is wrong."),
-    Gate("SCORE_PLACE", _UNSURE_NAMES, ("AGREED",), (*_SAME_PLACE, "NUMBER"),
+    Gate("SCORE_NAME_PLACE", _SURE_NAMES, ("PART", "UNKNOWN"), _SAME_PLACE, 0.998,
+         "Nobody else of that name lives at the same place: a part of the birth date is wrong or all of it left out."),
+    Gate("SCORE_PLACE", _UNSURE_NAMES, ("AGREED",), (*_SAME_PLACE, "NUMBER"), 0.998,
          "Birth date and place agree and the name half does; a twin who fits as well takes half the probability away."),
-    Gate("SCORE_KANA", ("KANA",), ("AGREED",), ("UNKNOWN", *_SAME_TOWN), "A list in kana only, and a rare reading."),
-    Gate("SCORE_NEAR_FAMILY", ("NEAR_FAMILY",), ("AGREED",), ("UNKNOWN",),
+    Gate("SCORE_KANA", ("KANA",), ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.99,
+         "A list in kana only, and a rare reading."),
+    Gate("SCORE_NEAR_FAMILY", ("NEAR_FAMILY",), ("AGREED",), ("UNKNOWN",), 0.99,
          "One character of the family name: no sister or brother shares the given name."),
-    Gate("SCORE_MOVED", ("NAME_KANA",), ("AGREED",), ("MOVED",),
+    Gate("SCORE_MOVED", ("NAME_KANA",), ("AGREED",), ("MOVED",), 0.99,
          "Name, reading and birth date agree and the name is rare; people move. An address elsewhere, or no reading,"
          " goes to a steward."),
 )  # fmt: skip

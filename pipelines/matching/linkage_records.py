@@ -32,7 +32,7 @@ RECORD = pa.schema(
         ("unique_id", pa.string()),
         *[
             (name, pa.string())
-            for name in ("name", "kana", "loose", "family", "given", "pattern", "birth", "address", "town", "numbers")
+            for name in ("name", "listed", "kana", "loose", "family", "given", "pattern", "birth", "address", "town", "numbers")
         ],
         ("room", pa.string()),
         ("outside", pa.bool_()),
@@ -48,7 +48,8 @@ class Register:
     """Everybody who may be meant, and what their names have in common.
 
     people: person_id, `KEYS`, `PARTS`, room_key. counts: column of a record -> value -> residents with it.
-    family_sounds, given_sounds: a name's part -> the readings it has in the register. models: of `linkage_score`.
+    family_sounds, given_sounds: a name's part -> the readings it has in the register. models: of `linkage_score`;
+    ahead: of `linkage.link_ahead`.
     """
 
     people: pa.Table
@@ -56,6 +57,7 @@ class Register:
     family_sounds: dict[str, set[str]]
     given_sounds: dict[str, set[str]]
     models: dict[Any, Any] = field(default_factory=dict)
+    ahead: dict[Any, Any] = field(default_factory=dict)
 
 
 def prepare(people: pa.Table) -> Register:
@@ -69,7 +71,12 @@ def prepare(people: pa.Table) -> Register:
     """
     check(people, "person", "person_id")
     table = with_parts(people, "person_id")
-    columns = {"name": "name_key", "loose": "loose_kana_key", "family": "family_key", "given": "given_key"}
+    columns = {
+        "name": "name_key",
+        "loose": "loose_kana_key",
+        "family": "family_key",
+        "given": "given_key",
+    }
     return Register(
         table,
         {name: _counts(table[column]) for name, column in columns.items()},
@@ -97,7 +104,9 @@ def with_parts(table: pa.Table, id_column: str) -> pa.Table:
     nothing = pa.nulls(table.num_rows, pa.string())
     kanji, kana = (table[n] if n in table.column_names else nothing for n in WRITTEN)
     wanted["family_key"], wanted["given_key"] = _parts(kanji, wanted["name_key"], name_key)
-    wanted["family_sound"], wanted["given_sound"] = _parts(kana, wanted["loose_kana_key"], loose_kana_key)
+    wanted["family_sound"], wanted["given_sound"] = _parts(
+        kana, wanted["loose_kana_key"], loose_kana_key
+    )
     return pa.table(wanted)
 
 
@@ -114,7 +123,9 @@ def _parts(written: pa.Array, whole: pa.Array, to_key: Any) -> tuple[pa.Array, p
 
 def _counts(column: pa.Array) -> dict[str, int]:
     found = pc.value_counts(pc.drop_null(column))
-    return dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True))
+    return dict(
+        zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
+    )
 
 
 def _sounds(table: pa.Table, part: str) -> dict[str, set[str]]:
@@ -143,10 +154,16 @@ def complete_rows(rows: pa.Table, register: Register) -> pa.Table:
     return pa.Table.from_pylist(found, rows.schema)
 
 
-def _split(whole: str, families: dict[str, int], givens: dict[str, int]) -> tuple[str | None, str | None]:
+def _split(
+    whole: str, families: dict[str, int], givens: dict[str, int]
+) -> tuple[str | None, str | None]:
     """The commonest known family name that the text begins with, one before a known given name first."""
     options = [
-        (givens.get(whole[end:], 0) > 0, families.get(whole[:end], 0) * max(1, givens.get(whole[end:], 0)), end)
+        (
+            givens.get(whole[end:], 0) > 0,
+            families.get(whole[:end], 0) * max(1, givens.get(whole[end:], 0)),
+            end,
+        )
         for end in range(1, len(whole))
         if whole[:end] in families
     ]
@@ -163,7 +180,9 @@ def birth_slips(rows: pa.Table) -> pa.Table:
         for slip in sorted(_slips(date)) if date else ():
             found["row_id"].append(row_id)
             found["date_key"].append(slip)
-    return pa.table(found, pa.schema([("row_id", rows.schema.field("row_id").type), ("date_key", pa.string())]))
+    return pa.table(
+        found, pa.schema([("row_id", rows.schema.field("row_id").type), ("date_key", pa.string())])
+    )
 
 
 def _slips(date: str) -> set[str]:
@@ -177,19 +196,26 @@ def _slips(date: str) -> set[str]:
     return slips - {date}
 
 
-def records(table: pa.Table, register: Register, ids: Sequence[str]) -> pa.Table:
+def records(
+    table: pa.Table, register: Register, ids: Sequence[str], *, listed: bool = False
+) -> pa.Table:
     """Rows or people (with `PARTS`) as Splink compares them (schema `RECORD`); one more for an alias.
 
-    ids: the record ids; an alias has the same with "+".
+    ids: the record ids; an alias has the same with "+". listed: they are rows of a list, whose spelling is what it is.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for record_id, row in zip(ids, table.to_pylist(), strict=True):
         found.append(_record(record_id, row, register))
         if row["alias_key"] and row["alias_key"] != row["name_key"]:
-            family, given = _split(row["alias_key"], register.counts["family"], register.counts["given"])
+            family, given = _split(
+                row["alias_key"], register.counts["family"], register.counts["given"]
+            )
             alias = {**row, "name_key": row["alias_key"], "family_key": family, "given_key": given}
             alias |= dict.fromkeys(("kana_key", "loose_kana_key", "family_sound", "given_sound"))
             found.append(_record(f"{record_id}+", alias, register))
+    if listed:
+        for record in found:
+            record["listed"] = record["name"]
     return pa.Table.from_pylist(found, RECORD)
 
 
@@ -201,12 +227,19 @@ def _record(record_id: str, row: dict[str, Any], register: Register) -> dict[str
     record = {"unique_id": record_id, **texts, "kana": row["kana_key"], "room": row["room_key"]}
     for name, text in texts.items():
         record[f"{name}_edits"], record[f"{name}_cuts"] = _neighbours(text, _SHORTEST[name])
-    record["pattern"] = texts["name"].replace("〓", "_") if texts["name"] and "〓" in texts["name"] else None
+    record["pattern"] = (
+        texts["name"].replace("〓", "_") if texts["name"] and "〓" in texts["name"] else None
+    )
     for part, known in (("family", register.family_sounds), ("given", register.given_sounds)):
         own = row[f"{part}_sound"]
         record[f"{part}_sounds"] = [own] if own else sorted(known.get(texts[part] or "", ()))
     if date := row["date_key"]:
-        record |= {"birth": date, "year": int(date[:4]), "month": int(date[4:6]), "day": int(date[6:])}
+        record |= {
+            "birth": date,
+            "year": int(date[:4]),
+            "month": int(date[4:6]),
+            "day": int(date[6:]),
+        }
     if address := row["address_key"]:
         town, _, numbers = address.partition("|")
         parts = numbers.split("-")
@@ -223,15 +256,22 @@ def _neighbours(text: str | None, shortest: int) -> tuple[list[str], list[str]]:
     if text is None or len(text) < shortest:
         return [], []
     places = range(len(text))
-    return [f"{text[:at]}*{text[at + 1 :]}" for at in places], [text[:at] + text[at + 1 :] for at in places]
+    return [f"{text[:at]}*{text[at + 1 :]}" for at in places], [
+        text[:at] + text[at + 1 :] for at in places
+    ]
 
 
 def frequencies(register: Register, column: str, values: Iterable[str]) -> pa.Table:
-    """Share of residents with each of these values; columns `column` and tf_`column`, as Splink wants them."""
-    counts, total = register.counts[column], max(1, register.people.num_rows)
-    known = sorted({value for value in values if value in counts})
+    """Share of residents with each of these values; columns `column` and tf_`column`, as Splink wants them.
+
+    A listed name that nobody bears counts as half a resident's.
+    """
+    counts = register.counts["name" if column == "listed" else column]
+    least = 0.5 if column == "listed" else 0
+    known = sorted(value for value in set(values) if counts.get(value, least))
+    shares = [counts.get(value, least) / max(1, register.people.num_rows) for value in known]
     return pa.table(
-        {column: pa.array(known, pa.string()), f"tf_{column}": pa.array([counts[v] / total for v in known], pa.float64())}
+        {column: pa.array(known, pa.string()), f"tf_{column}": pa.array(shares, pa.float64())}
     )
 
 

@@ -7,8 +7,7 @@ not before: the import takes longer than most lists.
 """
 
 import hashlib
-import math
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,11 @@ from pipelines.matching import linkage_model as model
 from pipelines.matching.engine import MatchingError, connect, engine_errors
 from pipelines.matching.linkage_records import Register, frequencies, records
 
-_FREQUENCY_COLUMNS = ("name", "loose", "family", "given")
-_ROWS, _PEOPLE = "list_row", "person"  # Splink orders its two inputs by name: the row is always on the left
+_FREQUENCY_COLUMNS = ("name", "listed", "loose", "family", "given")
+_ROWS, _PEOPLE = (
+    "list_row",
+    "person",
+)  # Splink orders its two inputs by name: the row is always on the left
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Score:
     probability: float
 
 
-def score(rows: pa.Table, people: pa.Table, pairs: pa.Table, register: Register) -> dict[Any, list[Score]]:
+def score(
+    rows: pa.Table, people: pa.Table, pairs: pa.Table, register: Register
+) -> dict[Any, list[Score]]:
     """Weigh pairs of rows and residents.
 
     Args:
@@ -50,10 +54,17 @@ def score(rows: pa.Table, people: pa.Table, pairs: pa.Table, register: Register)
     """
     if not pairs.num_rows:
         return {}
-    has_kana = bool(pc.any(pc.is_valid(rows["loose_kana_key"])).as_py())
-    us = _u_values(register, has_kana)
-    weights = _weigh(rows, people, pairs, register, us)
-    return {row_id: _share(found) for row_id, found in weights.items()}
+    found: dict[Any, list[Score]] = {}
+    has_kana = pc.is_valid(rows["loose_kana_key"])
+    for of_kana, kept in ((True, rows.filter(has_kana)), (False, rows.filter(pc.invert(has_kana)))):
+        own = pairs.filter(pc.is_in(pairs["row_id"], value_set=kept["row_id"].combine_chunks()))
+        if own.num_rows:
+            meant = people.filter(
+                pc.is_in(people["person_id"], value_set=pc.unique(own["person_id"]))
+            )
+            weights = _weigh(kept, meant, own, register, _u_values(register, of_kana))
+            found |= {row_id: _share(shares) for row_id, shares in weights.items()}
+    return found
 
 
 def _share(found: dict[Any, tuple[float, dict[str, str]]]) -> list[Score]:
@@ -61,19 +72,24 @@ def _share(found: dict[Any, tuple[float, dict[str, str]]]) -> list[Score]:
     odds = {person: 2.0**weight for person, (weight, _) in found.items()}
     whole = sum(odds.values()) + 1 - model.PRIOR_PRESENT
     scores = [
-        Score(person, levels, weight, odds[person] / whole) for person, (weight, levels) in found.items()
+        Score(person, levels, weight, odds[person] / whole)
+        for person, (weight, levels) in found.items()
     ]
     return sorted(scores, key=lambda s: (-s.weight, str(s.person_id)))
 
 
 def _weigh(
-    rows: pa.Table, people: pa.Table, pairs: pa.Table, register: Register, us: dict[str, list[float]]
+    rows: pa.Table,
+    people: pa.Table,
+    pairs: pa.Table,
+    register: Register,
+    us: dict[str, list[float]],
 ) -> dict[Any, dict[Any, tuple[float, dict[str, str]]]]:
     """The best weight of each pair over names and aliases, with the levels that give it."""
     row_ids, person_ids = rows["row_id"].to_pylist(), people["person_id"].to_pylist()
     row_at = {row_id: str(at) for at, row_id in enumerate(row_ids)}
     person_at = {person_id: str(at) for at, person_id in enumerate(person_ids)}
-    left = records(rows, register, list(row_at.values()))
+    left = records(rows, register, list(row_at.values()), listed=True)
     right = records(people, register, list(person_at.values()))
     wanted = _record_pairs(pairs, row_at, person_at, left, right)
     found: dict[Any, dict[Any, tuple[float, dict[str, str]]]] = {}
@@ -92,17 +108,25 @@ def _levels(pair: dict[str, Any]) -> dict[str, str]:
     reached = {}
     for comparison in model.COMPARISONS:
         number = pair[f"gamma_{comparison.name}"]
-        reached[comparison.name] = comparison.levels[0 if number < 0 else len(comparison.levels) - 1 - number].code
+        reached[comparison.name] = comparison.levels[
+            0 if number < 0 else len(comparison.levels) - 1 - number
+        ].code
     return reached
 
 
 def _record_pairs(
-    pairs: pa.Table, row_at: dict[Any, str], person_at: dict[Any, str], left: pa.Table, right: pa.Table
+    pairs: pa.Table,
+    row_at: dict[Any, str],
+    person_at: dict[Any, str],
+    left: pa.Table,
+    right: pa.Table,
 ) -> pa.Table:
     """Splink's table of pairs to compare, with every name and alias of the two."""
     known = [set(table["unique_id"].to_pylist()) for table in (left, right)]
     found: dict[str, list[str]] = {"join_key_l": [], "join_key_r": []}
-    for row_id, person_id in zip(pairs["row_id"].to_pylist(), pairs["person_id"].to_pylist(), strict=True):
+    for row_id, person_id in zip(
+        pairs["row_id"].to_pylist(), pairs["person_id"].to_pylist(), strict=True
+    ):
         rows, people = (
             [at + alias for alias in ("", "+") if at + alias in ids]
             for at, ids in zip((row_at[row_id], person_at[person_id]), known, strict=True)
@@ -132,30 +156,39 @@ def _predict(
 
 
 def _u_values(register: Register, has_kana: bool) -> dict[str, list[float]]:
-    """u of each level for lists with or without readings, worked out once for a register."""
+    """u of each level for rows with or without a reading, worked out once for a register."""
     if has_kana not in register.models:
-        register.models[has_kana] = _estimate_u(register, has_kana)
+        one, other = _samples(register)
+        if not has_kana:  # one side as such a row would give it
+            for column in ("kana_key", "loose_kana_key", "family_sound", "given_sound"):
+                at = one.schema.get_field_index(column)
+                one = one.set_column(at, column, pa.nulls(one.num_rows, pa.string()))
+        known = register.models.get(
+            not has_kana
+        )  # only names compare otherwise with or without a reading
+        us = _estimate_u(one, other, register, (model.NAME,) if known else model.COMPARISONS)
+        if not known:
+            us["birth"] = _of_one_generation(us["birth"], register)
+        register.models[has_kana] = {**(known or {}), **us}
     found: dict[str, list[float]] = register.models[has_kana]
     return found
 
 
-def _estimate_u(register: Register, has_kana: bool) -> dict[str, list[float]]:
-    """Splink's u among two disjoint samples of residents, one of them as a list of this kind would give them."""
-    one, other = _samples(register)
-    if not has_kana:
-        for column in ("kana_key", "loose_kana_key", "family_sound", "given_sound"):
-            at = one.schema.get_field_index(column)
-            one = one.set_column(at, column, pa.nulls(one.num_rows, pa.string()))
-    estimated = _sampled_u(one, other, register) if one.num_rows and other.num_rows else {}
+def _estimate_u(
+    one: pa.Table, other: pa.Table, register: Register, comparisons: Sequence[model.Comparison]
+) -> dict[str, list[float]]:
+    """Splink's u among two disjoint samples of residents, drawn towards the stated one where the samples are small."""
+    estimated = (
+        _sampled_u(one, other, register, comparisons) if one.num_rows and other.num_rows else {}
+    )
     pairs = one.num_rows * other.num_rows
     us = {}
-    for comparison in model.COMPARISONS:
+    for comparison in comparisons:
         sampled = estimated.get(comparison.name, [0.0] * len(comparison.levels))
         us[comparison.name] = [
             min(1.0, (seen * pairs + level.u * model.PRIOR_PAIRS) / (pairs + model.PRIOR_PAIRS))
             for level, seen in zip(comparison.levels, sampled, strict=True)
         ]
-    us["birth"] = _of_one_generation(us["birth"], register)
     return us
 
 
@@ -167,18 +200,24 @@ def _samples(register: Register) -> tuple[pa.Table, pa.Table]:
     return register.people.take(order[:size]), register.people.take(order[size : 2 * size])
 
 
-def _sampled_u(one: pa.Table, other: pa.Table, register: Register) -> dict[str, list[float]]:
+def _sampled_u(
+    one: pa.Table, other: pa.Table, register: Register, comparisons: Sequence[model.Comparison]
+) -> dict[str, list[float]]:
     left = records(one, register, [str(at) for at in range(one.num_rows)])
     right = records(other, register, [str(at) for at in range(other.num_rows)])
-    stated = {c.name: [level.u for level in c.levels] for c in model.COMPARISONS}
+    stated = {c.name: [level.u for level in c.levels] for c in comparisons}
     with _Splink() as splink:
         linker = splink.linker(left, right, _settings(stated, 0.001))
         linker.training.estimate_u_using_random_sampling(
-            max_pairs=float((left.num_rows + right.num_rows) ** 2), min_count_per_level=None, num_chunks=1
+            max_pairs=float((left.num_rows + right.num_rows) ** 2),
+            min_count_per_level=None,
+            num_chunks=1,
         )
         settings = linker.misc.save_model_to_json()
     return {
-        comparison["output_column_name"]: [level.get("u_probability", 0.0) for level in comparison["comparison_levels"]]
+        comparison["output_column_name"]: [
+            level.get("u_probability", 0.0) for level in comparison["comparison_levels"]
+        ]
         for comparison in settings["comparisons"]
     }
 
@@ -188,15 +227,22 @@ def _of_one_generation(us: list[float], register: Register) -> list[float]:
 
     Most pairs worth a score share a name, so that their birth dates agree by chance more often than those of any two.
     """
-    years = pc.value_counts(pc.utf8_slice_codeunits(pc.drop_null(register.people["date_key"]), 0, 4))
+    years = pc.value_counts(
+        pc.utf8_slice_codeunits(pc.drop_null(register.people["date_key"]), 0, 4)
+    )
     counts = years.field("counts").to_pylist()
     any_two = sum(count * count for count in counts) / max(1, sum(counts)) ** 2
     seen = register.models.get("namesakes", {"pairs": 0, "same_year": 0, "same_date": 0})
     of_one_name = (seen["same_year"] + any_two * 1000) / (seen["pairs"] + 1000)
     factor = min(10.0, max(1.0, of_one_name / any_two)) if any_two else 1.0
     levels = [level.code for level in model.BIRTH.levels]
-    raised = [min(1.0, u if code in ("UNKNOWN", "OTHER", "ERA") else u * factor) for code, u in zip(levels, us, strict=True)]
-    same_date = (seen["same_date"] + raised[levels.index("AGREED")] * 100_000) / (seen["pairs"] + 100_000)
+    raised = [
+        min(1.0, u if code in ("UNKNOWN", "OTHER", "ERA") else u * factor)
+        for code, u in zip(levels, us, strict=True)
+    ]
+    same_date = (seen["same_date"] + raised[levels.index("AGREED")] * 100_000) / (
+        seen["pairs"] + 100_000
+    )
     raised[levels.index("AGREED")] = max(raised[levels.index("AGREED")], same_date)
     return raised
 
@@ -210,10 +256,12 @@ def _settings(us: dict[str, list[float]], prior: float) -> dict[str, Any]:
             {
                 "output_column_name": comparison.name,
                 "comparison_levels": [
-                    _level(level, u) for level, u in zip(comparison.levels, us[comparison.name], strict=True)
+                    _level(level, u)
+                    for level, u in zip(comparison.levels, us[comparison.name], strict=True)
                 ],
             }
             for comparison in model.COMPARISONS
+            if comparison.name in us
         ],
         "blocking_rules_to_generate_predictions": [],
         "retain_matching_columns": True,
@@ -251,7 +299,7 @@ class _Splink:
             self.api.register(table, dataset_display_name=name)
             for table, name in ((left, _ROWS), (right, _PEOPLE))
         ]
-        return Linker(tables, settings, log_level=None)
+        return Linker(tables, settings, log_level=None, validate_settings=False)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._connection.close()

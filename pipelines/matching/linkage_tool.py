@@ -32,10 +32,13 @@ def link_texts(register: pa.Table, rows: pa.Table, municipality: str) -> pa.Tabl
         ValueError: the municipality's code is not in the postal table.
     """
     found = link(
-        keyed(rows, "row_id", "row_id", municipality), keyed(register, "resident_id", "person_id", municipality)
+        keyed(rows, "row_id", "row_id", municipality),
+        keyed(register, "resident_id", "person_id", municipality),
     )
     names = ["row_id", "outcome", "person_id", "rule", "score", "explanation"]
-    return found.select(names).rename_columns(["row_id", "outcome", "resident_id", "rule", "score", "explanation"])
+    return found.select(names).rename_columns(
+        ["row_id", "outcome", "resident_id", "rule", "score", "explanation"]
+    )
 
 
 def keyed(table: pa.Table, id_column: str, id_name: str, municipality: str) -> pa.Table:
@@ -70,6 +73,11 @@ def _text(table: pa.Table, name: str) -> pa.Array:
 def room_key(extras: pa.Array) -> pa.Array:
     """The last number of an address supplement (方書): ○○荘　２０３号室 gives 203; null where there is none."""
     coded = extras.dictionary_encode()
-    found = [_LAST_NUMBER.search(unicodedata.normalize("NFKC", text)) for text in coded.dictionary.to_pylist()]
-    rooms = pa.array([number[1].lstrip("0") or "0" if number else None for number in found], pa.string())
+    found = [
+        _LAST_NUMBER.search(unicodedata.normalize("NFKC", text))
+        for text in coded.dictionary.to_pylist()
+    ]
+    rooms = pa.array(
+        [number[1].lstrip("0") or "0" if number else None for number in found], pa.string()
+    )
     return rooms.take(coded.indices)

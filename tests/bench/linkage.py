@@ -26,7 +26,9 @@ from tests.bench.linkage_world import KINDS, World
 
 MUNICIPALITY = "13104"
 AIMS = {"facility": 0.98, "evacuation": 0.98, "outside": 0.95, "placement": 0.90}
-Found = list[tuple[str, str | None, list[str]]]  # outcome, linked resident, residents who may be meant
+Found = list[
+    tuple[str, str | None, list[str]]
+]  # outcome, linked resident, residents who may be meant
 
 
 def ours(register: pa.Table, lists: dict[str, pa.Table]) -> dict[str, Found]:
@@ -50,7 +52,9 @@ def exact(register: pa.Table, lists: dict[str, pa.Table]) -> dict[str, Found]:
     people = keyed(register, "resident_id", "person_id", MUNICIPALITY)
     known: dict[tuple[str, str, str], set[str]] = {}
     for name in ("name_key", "kana_key"):
-        for person, key, birth in zip(*(people[c].to_pylist() for c in ("person_id", name, "date_key")), strict=True):
+        for person, key, birth in zip(
+            *(people[c].to_pylist() for c in ("person_id", name, "date_key")), strict=True
+        ):
             if key and birth:
                 known.setdefault((name, key, birth), set()).add(person)
     found = {}
@@ -58,7 +62,10 @@ def exact(register: pa.Table, lists: dict[str, pa.Table]) -> dict[str, Found]:
         table = keyed(rows, "row_id", "row_id", MUNICIPALITY)
         found[kind] = []
         for row in table.to_pylist():
-            hits = [known.get((name, row[name] or "", row["date_key"] or ""), set()) for name in ("name_key", "kana_key")]
+            hits = [
+                known.get((name, row[name] or "", row["date_key"] or ""), set())
+                for name in ("name_key", "kana_key")
+            ]
             one = next((next(iter(hit)) for hit in hits if len(hit) == 1), None)
             found[kind].append(("linked" if one else "absent", one, [one] if one else []))
     return found
@@ -89,18 +96,27 @@ def plain(register: pa.Table, lists: dict[str, pa.Table]) -> dict[str, Found]:
         api = DuckDBAPI()
         wanted = ["unique_id", *columns]
         inputs = [
-            api.register(t.select(wanted), dataset_display_name=name) for name, t in (("a_list", table), ("b_people", people))
+            api.register(t.select(wanted), dataset_display_name=name)
+            for name, t in (("a_list", table), ("b_people", people))
         ]
         linker = Linker(
             inputs,
-            SettingsCreator(link_type="link_only", comparisons=comparisons, blocking_rules_to_generate_predictions=blocks),
+            SettingsCreator(
+                link_type="link_only",
+                comparisons=comparisons,
+                blocking_rules_to_generate_predictions=blocks,
+            ),
             log_level=None,
         )
-        linker.training.estimate_probability_two_random_records_match([block_on("name_key", "date_key")], recall=0.8)
+        linker.training.estimate_probability_two_random_records_match(
+            [block_on("name_key", "date_key")], recall=0.8
+        )
         linker.training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
         for block in blocks:
             linker.training.estimate_parameters_using_expectation_maximisation(block)
-        pairs = linker.inference.predict(threshold_match_probability=0.5).as_pyarrow_table().to_pylist()
+        pairs = (
+            linker.inference.predict(threshold_match_probability=0.5).as_pyarrow_table().to_pylist()
+        )
         best: dict[str, dict[str, Any]] = {}
         for pair in sorted(pairs, key=lambda p: p["match_probability"]):
             best[pair["unique_id_l"]] = pair
@@ -135,20 +151,37 @@ def run_one(name: str, residents: int, rows: int, seed: int, misses: int) -> Non
     seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     kinds = {kind: _count(found[kind], truth) for kind, (_, truth) in made.items()}
-    print(json.dumps({"seconds": seconds, "megabytes": peak, "world_megabytes": before, "kinds": kinds}))  # noqa: T201
+    print(
+        json.dumps(
+            {"seconds": seconds, "megabytes": peak, "world_megabytes": before, "kinds": kinds}
+        )
+    )  # noqa: T201
     if misses:
         _show_misses(register, made, found, misses)
 
 
-def _show_misses(register: pa.Table, made: dict[str, Any], found: dict[str, Found], misses: int) -> None:
+def _show_misses(
+    register: pa.Table, made: dict[str, Any], found: dict[str, Found], misses: int
+) -> None:
     """Print synthetic rows that came out wrong, for whoever works on the rules."""
     people = {row["resident_id"]: row for row in register.to_pylist()}
     for kind, (table, truth) in made.items():
         shown = 0
-        for row, true, (outcome, person, candidates) in zip(table.to_pylist(), truth, found[kind], strict=True):
+        for row, true, (outcome, person, candidates) in zip(
+            table.to_pylist(), truth, found[kind], strict=True
+        ):
             right = outcome == "linked" and person == true or outcome == "absent" and true is None
             if not right and (shown := shown + 1) <= misses:
-                print(kind, outcome, row, people.get(true), "->", people.get(person), len(candidates), true in candidates)  # noqa: T201
+                print(
+                    kind,
+                    outcome,
+                    row,
+                    people.get(true),
+                    "->",
+                    people.get(person),
+                    len(candidates),
+                    true in candidates,
+                )  # noqa: T201
 
 
 def _count(found: Found, truth: list[str | None]) -> dict[str, int]:
@@ -166,7 +199,9 @@ def _count(found: Found, truth: list[str | None]) -> dict[str, int]:
 def show(name: str, runs: list[dict[str, Any]]) -> None:
     """Print what one contestant reached over all seeds."""
     seconds, peak = max(run["seconds"] for run in runs), max(run["megabytes"] for run in runs)
-    print(f"\n{name}: at most {seconds:.1f} s, peak {peak:.0f} MB (world {runs[0]['world_megabytes']:.0f})")  # noqa: T201
+    print(
+        f"\n{name}: at most {seconds:.1f} s, peak {peak:.0f} MB (world {runs[0]['world_megabytes']:.0f})"
+    )  # noqa: T201
     total: dict[str, int] = {}
     for kind in (*KINDS, "all"):
         parts = [run["kinds"][k] for run in runs for k in (KINDS if kind == "all" else (kind,))]
@@ -175,7 +210,8 @@ def show(name: str, runs: list[dict[str, Any]]) -> None:
         print(  # noqa: T201
             f"{kind:<11} precision {total['right'] / max(1, total['linked']):.5f} ({wrong} wrong of {total['linked']:,})"
             f"  recall {total['right'] / total['present']:.4f}  with review {total['within'] / total['present']:.4f}"
-            f"  review {total['review'] / total['rows']:.3f}" + (f"  aim {AIMS[kind]}" if kind in AIMS else "")
+            f"  review {total['review'] / total['rows']:.3f}"
+            + (f"  aim {AIMS[kind]}" if kind in AIMS else "")
         )
 
 

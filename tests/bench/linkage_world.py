@@ -22,10 +22,21 @@ _SOUND_ALIKE = (
     " 明昭晃章 信伸 正昌雅 義良吉 藤籐 川河 原腹 坂阪 島嶋 中仲 太大 石井 井居 野埜 田多 村邑 木樹 高隆 渡亘 阿安 部辺"
 ).split()
 _MISREAD = "田由 木本 大太 千干 土士 末未 人入 千子 白百 貝見 古吉 井丼 田口 小少 水永 石右 助功 朗郎 陽揚 紀記 輝揮".split()
-_DAKUTEN = dict(zip("ガギグゲゴザジズゼゾダヂヅデドバビブベボ", "カキクケコサシスセソタチツテトハヒフヘホ", strict=True))
+_DAKUTEN = dict(
+    zip(
+        "ガギグゲゴザジズゼゾダヂヅデドバビブベボ",
+        "カキクケコサシスセソタチツテトハヒフヘホ",
+        strict=True,
+    )
+)
 _KANA = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
 _CITIES = "東京都世田谷区 東京都練馬区 埼玉県川口市 千葉県市川市 神奈川県横浜市港北区 大阪府吹田市 北海道札幌市北区".split()
-_ERAS = (("R", "令和", 2019, 20190501), ("H", "平成", 1989, 19890108), ("S", "昭和", 1926, 19261225), ("T", "大正", 1912, 19120730))
+_ERAS = (
+    ("R", "令和", 2019, 20190501),
+    ("H", "平成", 1989, 19890108),
+    ("S", "昭和", 1926, 19261225),
+    ("T", "大正", 1912, 19120730),
+)
 
 
 @dataclass
@@ -67,8 +78,13 @@ class World:
         return pa.table(
             {
                 "resident_id": [h.number for h in self.residents],
-                "name_kanji": [f"{h.family}　{h.given}" + (f"（{h.alias}）" if h.alias else "") for h in self.residents],
-                "name_kana": [f"{h.family_kana}　{h.given_kana}" if h.has_kana else "" for h in self.residents],
+                "name_kanji": [
+                    f"{h.family}　{h.given}" + (f"（{h.alias}）" if h.alias else "")
+                    for h in self.residents
+                ],
+                "name_kana": [
+                    f"{h.family_kana}　{h.given_kana}" if h.has_kana else "" for h in self.residents
+                ],
                 "birth_date": [h.birth for h in self.residents],
                 "address": [h.address for h in self.residents],
                 "address_extra": [h.building for h in self.residents],
@@ -78,22 +94,41 @@ class World:
     def make_list(self, kind: str, rows: int) -> tuple[pa.Table, list[str | None]]:
         """A list of that kind, and whom each row means (None: a stranger)."""
         strangers = int(rows * STRANGERS)
-        humans = [*self.rng.sample(self.residents, rows - strangers), *(self._stranger() for _ in range(strangers))]
+        humans = [
+            *self.rng.sample(self.residents, rows - strangers),
+            *(self._stranger() for _ in range(strangers)),
+        ]
         self.rng.shuffle(humans)
         written = [self._write(kind, human) for human in humans]
         columns = {name: [row.get(name, "") for row in written] for name in written[0]}
-        return pa.table({"row_id": [str(n) for n in range(rows)], **columns}), [h.number for h in humans]
+        return pa.table({"row_id": [str(n) for n in range(rows)], **columns}), [
+            h.number for h in humans
+        ]
 
     def _stranger(self) -> Human:
         """Somebody who is not on the register: some are namesakes or relatives of somebody who is."""
         rng, other = self.rng, self.rng.choice(self.residents)
         sex = rng.choice("12")
         birth = rng.choice(self.residents).birth
-        family, given = self.people.names.draw_family("japanese"), self.people.names.draw_given("japanese", sex, int(birth[:4]))
+        family, given = (
+            self.people.names.draw_family("japanese"),
+            self.people.names.draw_given("japanese", sex, int(birth[:4])),
+        )
         _, address, building = self.places.address()
         if rng.random() < 0.5:
             address = f"{rng.choice(_CITIES)}{rng.choice(['本町', '中央', '緑町'])}{rng.randint(1, 6)}-{rng.randint(1, 20)}-{rng.randint(1, 20)}"
-        human = Human(None, family.text, given.text, family.kana, given.kana, "", True, birth, address, building)
+        human = Human(
+            None,
+            family.text,
+            given.text,
+            family.kana,
+            given.kana,
+            "",
+            True,
+            birth,
+            address,
+            building,
+        )
         draw = rng.random()
         if draw < 0.08:  # a namesake
             human.family, human.given = other.family, other.given
@@ -112,7 +147,11 @@ class World:
         if kind in ("facility", "evacuation"):
             row |= self._address(human)
         for name in ("birth_date", "name_kana", "address"):
-            if name in row and kind != "placement" and rng.random() < {"birth_date": 0.004, "name_kana": 0.05, "address": 0.02}[name]:
+            if (
+                name in row
+                and kind != "placement"
+                and rng.random() < {"birth_date": 0.004, "name_kana": 0.05, "address": 0.02}[name]
+            ):
                 row[name] = ""
         return row
 
@@ -121,7 +160,11 @@ class World:
         family, given = human.family, human.given
         if rng.random() < 0.35:
             for new, old in _OLD_FORMS:
-                swap = str.maketrans(new + old, old + new) if rng.random() < 0.5 else str.maketrans(old, new)
+                swap = (
+                    str.maketrans(new + old, old + new)
+                    if rng.random() < 0.5
+                    else str.maketrans(old, new)
+                )
                 family = family.translate(swap)
         draw = rng.random()
         if draw < 0.035:
@@ -163,7 +206,14 @@ class World:
                 at = rng.choice(places)
                 kana = kana[:at] + _DAKUTEN[kana[at]] + kana[at + 1 :]
         elif draw < 0.04:
-            kana = rng.choice([kana.replace("ョウ", "ョオ"), kana.replace("ウ", "ー", 1), kana.replace("オオ", "オー"), kana.replace("ュウ", "ュ")])
+            kana = rng.choice(
+                [
+                    kana.replace("ョウ", "ョオ"),
+                    kana.replace("ウ", "ー", 1),
+                    kana.replace("オオ", "オー"),
+                    kana.replace("ュウ", "ュ"),
+                ]
+            )
         elif draw < 0.05:
             at = rng.choice([at for at, char in enumerate(kana) if char != "　"])
             kana = kana[:at] + rng.choice(_KANA) + kana[at + 1 :]
@@ -223,7 +273,13 @@ class World:
             address = address[:at] + rng.choice("１２３４５６７８９") + address[at + 1 :]
         if rng.random() < 0.6:
             address = unicodedata.normalize("NFKC", address)
-            address = address.replace("丁目", "-").replace("番地", "-").replace("番", "-").removesuffix("号").rstrip("-")
+            address = (
+                address.replace("丁目", "-")
+                .replace("番地", "-")
+                .replace("番", "-")
+                .removesuffix("号")
+                .rstrip("-")
+            )
         if rng.random() < 0.012 and "-" in address:
             address = address.rpartition("-")[0]
         if rng.random() < 0.5:
