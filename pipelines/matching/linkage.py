@@ -1,10 +1,10 @@
 """Who on the register is meant by a list that carries no resident number.
 
-Facility, placement, evacuee and other municipalities' lists name people by name, birth date and sometimes an address. A
-wrong link gives a protected child's money and address to somebody else, so a row is linked only where an exact tier finds
-exactly one person (`sql/matching/linkage`), or where one resident has nearly all of the row's probability and a gate allows
-it (`linkage_score`); what is likely but not certain goes to a steward. Which agreement is enough, and what each is worth, is
-in `linkage_model` and nowhere else.
+Facility, placement, evacuee and other municipalities' lists name people by name, birth date and sometimes an
+address. A wrong link gives a protected child's money and address to somebody else, so a row is linked only where an
+exact tier finds exactly one person (`sql/matching/linkage`), or where one resident has nearly all of the row's
+probability and a gate allows it (`linkage_score`); what is likely but not certain goes to a steward. Which
+agreement is enough, and what each is worth, is in `linkage_model` and nowhere else.
 """
 
 from collections import Counter
@@ -61,18 +61,18 @@ def link(rows: pa.Table, people: pa.Table | Register, more: pa.Table | None = No
     """Find the person that each row of one list means.
 
     Args:
-        rows: one list; columns row_id (unique) and `KEYS`, each null where unknown; also, where there are such, name_kanji
-            and name_kana as written, and room_key.
+        rows: one list; columns row_id (unique) and `KEYS`, each null where unknown; also, where there are such,
+            name_kanji and name_kana as written, and room_key.
         people: everybody who may be meant: a table with person_id (unique) and the same columns, or a register that
             `prepare` made of one, which is worth it for several lists.
         more: people who have joined since the register was prepared; the same columns.
 
     Returns:
-        One row for each of `rows`, in their order: row_id; outcome (linked, review, absent); person_id (null unless linked;
-        nobody is linked twice); rule (code of the deciding tier or gate, null if absent); score (the likeliest person's
-        probability, 0 to 1, null where a tier decided or nobody is likely); candidates (the person linked, or those whom
-        a row under review may mean, the likeliest first); explanation (in Japanese, for a steward: how each item compares,
-        how common the name is, why it is not linked; never a value).
+        One row for each of `rows`, in their order: row_id; outcome (linked, review, absent); person_id (null unless
+        linked; nobody is linked twice); rule (code of the deciding tier or gate, null if absent); score (the likeliest
+        person's probability, 0 to 1, null where a tier decided or nobody is likely); candidates (the person linked, or
+        those whom a row under review may mean, the likeliest first); explanation (in Japanese, for a steward: how each
+        item compares, how common the name is, why it is not linked; never a value).
 
     Raises:
         MatchingError: a column is missing, a row_id or person_id is null or repeated, or the engine failed.
@@ -213,25 +213,44 @@ def _by_score(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any,
 
 def _decide(scores: Sequence[Any], names: dict[Any, str | None], register: Register) -> _Decision:
     """Linked, review or absent, by the shares of probability of one row's residents."""
+    scores = [s for s in scores if _may_be_meant(s)]
+    if not scores:
+        return _Decision("absent")
     best = scores[0]
-    likely = [s.person_id for s in scores if s.probability >= model.CANDIDATE_AT][
+    likely = [s.person_id for s in scores if s.probability >= model.CANDIDATE_AT or _is_rival(s)][
         : model.MOST_CANDIDATES
     ]
     present = sum(s.probability for s in scores)
     if present < model.REVIEW_AT or not likely:
-        return _Decision("absent", score=None)
+        return _Decision("absent")
     bearers = register.counts["name"].get(names[best.person_id] or "", 0)
     told = _explain_score(best, bearers)
     gate = _gate(best.levels)
     rounded = round(best.probability, 6)
-    if gate and best.probability >= gate.at:
+    rival = _has_rival(scores)
+    if gate and best.probability >= gate.at and not rival:
         return _Decision("linked", best.person_id, gate.code, rounded, [best.person_id], told)
     reason = (
-        f"可能性のある人が{len(likely)}人います" if len(likely) > 1
+        "同じ氏名で、名簿の生年月日どおりの別の人がいます" if rival
+        else f"可能性のある人が{len(likely)}人います" if len(likely) > 1
         else "自動で結び付けるには確からしさが足りません" if gate
         else "自動で結び付けてよい一致の組み合わせではありません"
     )  # fmt: skip
     return _Decision("review", None, "SCORE_REVIEW", rounded, likely, f"{told}。要確認: {reason}。")
+
+
+def _may_be_meant(score: Any) -> bool:
+    levels = score.levels
+    return levels["name"] != model.OTHER_NAME or levels["address"] in model.OTHER_NAME_PLACES
+
+
+def _has_rival(scores: Sequence[Any]) -> bool:
+    """Whether the birth date that the best lacks is that of another resident of the same name."""
+    return not _is_rival(scores[0]) and any(_is_rival(other) for other in scores[1:])
+
+
+def _is_rival(score: Any) -> bool:
+    return score.levels["birth"] == model.RIVAL_BIRTH and score.levels["name"] in model.RIVAL_NAMES
 
 
 def _gate(levels: dict[str, str]) -> model.Gate | None:

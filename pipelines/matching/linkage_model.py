@@ -1,17 +1,19 @@
+# ruff: noqa: E501
 """The rules and weights of linkage, all of them: which agreement is enough, and what each agreement is worth.
 
-Two kinds of data. `RULES` are the exact tiers: states of a pair that link a row at once. `COMPARISONS` are what Splink
-weighs for the rows that no tier decides, and `GATES` say which of their levels may link without a steward, however high
-the score. Nothing else in the project knows a weight or a threshold of linkage.
+Two kinds of data. `RULES` are the exact tiers: states of a pair that link a row at once. `COMPARISONS` are what
+Splink weighs for the rows that no tier decides, and `GATES` say which of their levels may link without a steward,
+however high the score. Nothing else in the project knows a weight or a threshold of linkage.
 
-**Where the numbers come from.** A weight is log2(m / u). u, how often two different people compare so, is estimated on the
-register itself (`linkage_score`). m, how often two records of one person compare so, cannot be: a register holds each
-person once, so expectation maximisation over its pairs would fit the namesakes and relatives that it finds instead, and a
-day's list is too short and too selected (what the tiers leave) to estimate twelve levels from. So m is stated here, per
-level, for records where the item is there on both sides. The anchor is the issue's own measurement that keys with every
-written difference removed agree on name and birth date for 0.85 to 0.93 of true pairs, which leaves about a twentieth each
-for a wrong name and a wrong birth date; how that twentieth divides is by kind of error (FORMATS.md 4 and 5). An m that is
-wrong by a factor of two moves a score by one bit; the gates and thresholds leave room for several.
+**Where the numbers come from.** A weight is log2(m / u). u, how often two different people compare so, is estimated
+on the register itself (`linkage_score`). m, how often two records of one person compare so, cannot be: a register
+holds each person once, so expectation maximisation over its pairs would fit the namesakes and relatives that it
+finds instead, and a day's list is too short and too selected (what the tiers leave) to estimate twelve levels from.
+So m is stated here, per level, for records where the item is there on both sides. The anchor is the issue's own
+measurement that keys with every written difference removed agree on name and birth date for 0.85 to 0.93 of true
+pairs, which leaves about a twentieth each for a wrong name and a wrong birth date; how that twentieth divides is by
+kind of error (FORMATS.md 4 and 5). An m that is wrong by a factor of two moves a score by one bit; the gates and
+thresholds leave room for several.
 """
 
 from collections.abc import Iterator
@@ -107,8 +109,9 @@ RULES = (
     ),
 )
 
-# Residents with the same name from which a name and a birth date alone no longer link. With u(birth date) among people of
-# one name near 1 in 10,000 (people of one name are of one generation), 30 namesakes make a stranger's coincidence 0.3%.
+# Residents with the same name from which a name and a birth date alone no longer link. With u(birth date) among
+# people of one name near 1 in 10,000 (people of one name are of one generation), 30 namesakes make a stranger's
+# coincidence 0.3%.
 COMMON_NAME = 30
 
 
@@ -116,15 +119,15 @@ COMMON_NAME = 30
 class Level:
     """One way in which an item of two records can compare.
 
-    condition: SQL over the records `_l` and `_r`, the same in both directions; the first that holds counts; "" = else.
-    m: how often records of one person compare so where both know the item; None: the item is unknown, weight 0.
+    condition: SQL over the records `_l` and `_r`, the same in both directions; the first that holds counts; "" =
+    else. m: how often records of one person compare so where both know the item; None: the item is unknown, weight 0.
     u: how often different people do, as far as a small register cannot tell; it counts as `PRIOR_PAIRS` pairs.
     frequency: column whose value's frequency in the register makes u: "name" in proportion to the average frequency,
     "=name" entirely, so that m is then divided by the share, among different people whose column agrees, that compare so
     (namesakes mostly have one reading too, so another one costs less than its rarity among true pairs suggests);
     "=listed" is the name as the list has it, half a resident where nobody has it, and m is then the share of true pairs
-    times that of such slips which give just this spelling: a spelling that nobody bears is a slip, a common one somebody.
-    text: what a steward reads. why: reason and source of condition and m.
+    times that of such slips which give just this spelling: a spelling that nobody bears is a slip, a common one
+    somebody. text: what a steward reads. why: reason and source of condition and m.
     """
 
     code: str
@@ -150,7 +153,7 @@ _NO_NAME = "(name_l is null or name_r is null)"
 
 
 def _near(column: str) -> str:
-    """One character replaced, added or left out. (`edits`: the text with each place blanked; `cuts`: without it.)"""
+    """One character replaced, added or left out; `edits` have one place blanked, `cuts` lack it."""
     return (
         f"(list_has_any({column}_edits_l, {column}_edits_r) or list_contains({column}_cuts_l, {column}_r)"
         f" or list_contains({column}_cuts_r, {column}_l))"
@@ -177,15 +180,18 @@ NAME = Comparison(
               " namesakes); a reading alone never makes a person another (4.4).", "=name"),
         Level("NAME", "name_l = name_r", 0.93, 3e-5,
               "漢字一致", "One side has no reading (facility lists, placements).", "=name"),
-        Level("KANA", f"loose_l = loose_r and {_NO_NAME}", 0.9, 4e-5,
-              "読み一致(漢字なし)", "A list in kana only: many people share a reading.", "=loose"),
+        Level("KANA", f"kana_l = kana_r and {_NO_NAME}", 0.9, 4e-5,
+              "読み一致(漢字なし)", "A list in kana only: many people share a reading. Strict: twins タイキ and ダイキ exist.", "=loose"),
+        Level("UNREADABLE_KANA", "kana_l = kana_r and (name_l like pattern_r or name_r like pattern_l)", 0.01, 1e-6,
+              "読めない字を除き一致・読み一致", "Gaiji lost in exchange (0.005 of true pairs, half of those who share a reading).",
+              "=loose"),
+        Level("UNREADABLE", "name_l like pattern_r or name_r like pattern_l", 0.005, 1e-6,
+              "読めない字を除き一致", "Gaiji lost in exchange (4.1).", ""),
         Level("KANA_PART", "kana_l = kana_r and (family_l = family_r or given_l = given_r)", 0.004, 4e-6,
               "読み一致・漢字は姓または名のみ一致", "Homophones are the commonest slip of input methods (0.04"
               " of true pairs, a tenth of them this spelling).", "=listed"),
         Level("KANA_OTHER", "kana_l = kana_r", 0.0001, 1.5e-5,
               "読み一致・漢字相違", "Somebody with the same reading, or kanji replaced altogether (0.005, a 50th).", "=listed"),
-        Level("UNREADABLE", "name_l like pattern_r or name_r like pattern_l", 0.005, 1e-6,
-              "読めない字を除き一致", "Gaiji lost in exchange (4.1).", ""),
         Level("SOUND_GIVEN", _guarded(f"family_l = family_r and {_NO_KANA}",
               "list_has_any(given_sounds_l, given_sounds_r)"), 0.002, 5e-6,
               "姓一致・名は同じ読みの別の漢字", "祐子 for 裕子: some resident reads it as the other is read. Twins do not"
@@ -203,7 +209,7 @@ NAME = Comparison(
               "読みまたは漢字が一字違い", "Voicing lost in half-width kana, or one slip where the parts are unknown.", ""),
         Level("FAMILY", "family_l = family_r", 0.004, 8e-3,
               "姓のみ一致", "A relative far more often than the person.", "family"),
-        Level("OTHER", "", 0.003, 0.99, "相違", "Named altogether otherwise.", ""),
+        Level("OTHER", "", 0.001, 0.99, "相違", "Named altogether otherwise."),
     ),
 )  # fmt: skip
 
@@ -256,8 +262,8 @@ PRIOR_PAIRS = 50_000
 # Residents drawn for each side of the sample that u is estimated on, as Splink pairs them all.
 SAMPLE = 500
 
-# How many rows of a list are taken to mean somebody on the register. Lists by residents' own offices: nearly all; notices
-# about people registered elsewhere: nearly none. Half leaves either to the evidence.
+# How many rows of a list are taken to mean somebody on the register. Lists by residents' own offices: nearly all;
+# notices about people registered elsewhere: nearly none. Half leaves either to the evidence.
 PRIOR_PRESENT = 0.5
 # Below this for all residents together, a row means nobody here.
 REVIEW_AT = 0.06
@@ -268,7 +274,7 @@ MOST_CANDIDATES = 20
 
 @dataclass(frozen=True)
 class Gate:
-    """Levels that together may link by score alone. Whatever passes no gate goes to a steward, however high it scores.
+    """Levels that together may link by score alone; whatever passes no gate goes to a steward.
 
     at: the probability from which it links, against every other resident and against nobody.
     """
@@ -282,31 +288,70 @@ class Gate:
 
 
 _WHOLE_NAMES = ("NAME_KANA", "NAME_NEAR_KANA", "NAME_OTHER_KANA", "NAME")
-_SURE_NAMES = (*_WHOLE_NAMES, "KANA_PART", "UNREADABLE", "SOUND_GIVEN", "SOUND_FAMILY")
+_SURE_NAMES = (
+    *_WHOLE_NAMES,
+    "KANA_PART",
+    "UNREADABLE_KANA",
+    "UNREADABLE",
+    "SOUND_GIVEN",
+    "SOUND_FAMILY",
+)
 _UNSURE_NAMES = ("KANA", "KANA_OTHER", "NEAR_GIVEN", "NEAR_FAMILY", "GIVEN", "LOOSE")
 _SLIPS = ("SWAPPED", "ERA", "DIGIT")
 _SAME_PLACE = ("ROOM", "AGREED", "SHORT")
-_SAME_TOWN = (*_SAME_PLACE, "NUMBER", "TOWN")
 
 GATES = (
-    Gate("SCORE_WHOLE_NAME", _WHOLE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.97,
-         "Name and birth date agree and nothing contradicts. What speaks against it is a stranger's coincidence, which the"
-         " score overstates several times for a list about residents: only the very commonest names wait."),
-    Gate("SCORE_HOMOPHONE", ("KANA_PART", "SOUND_GIVEN", "SOUND_FAMILY"), ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.95,
-         "The reading agrees and half of the kanji, and the listed spelling is one that hardly any resident bears."),
-    Gate("SCORE_NAME", _SURE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.99,
-         "Every character of the name is accounted for, the birth date agrees, no address contradicts."),
-    Gate("SCORE_NAME_SLIP", _SURE_NAMES, (*_SLIPS, "PARTIAL"), ("UNKNOWN", *_SAME_TOWN), 0.99,
-         "One writing error in the birth date of a name that is rare enough, or at the same place."),
-    Gate("SCORE_NAME_PLACE", _SURE_NAMES, ("PART", "UNKNOWN"), _SAME_PLACE, 0.998,
-         "Nobody else of that name lives at the same place: a part of the birth date is wrong or all of it left out."),
-    Gate("SCORE_PLACE", _UNSURE_NAMES, ("AGREED",), (*_SAME_PLACE, "NUMBER"), 0.998,
-         "Birth date and place agree and the name half does; a twin who fits as well takes half the probability away."),
-    Gate("SCORE_KANA", ("KANA",), ("AGREED",), ("UNKNOWN", *_SAME_TOWN), 0.99,
-         "A list in kana only, and a rare reading."),
-    Gate("SCORE_NEAR_FAMILY", ("NEAR_FAMILY",), ("AGREED",), ("UNKNOWN",), 0.99,
-         "One character of the family name: no sister or brother shares the given name."),
-    Gate("SCORE_MOVED", ("NAME_KANA",), ("AGREED",), ("MOVED",), 0.99,
-         "Name, reading and birth date agree and the name is rare; people move. An address elsewhere, or no reading,"
-         " goes to a steward."),
+    Gate(
+        "SCORE_WHOLE_NAME", _WHOLE_NAMES, ("AGREED",), ("UNKNOWN",), 0.97,
+        "Name and birth date agree and the list says no more. What speaks against it is a stranger's coincidence,"
+        " which the score overstates several times for a list about residents: only the commonest names wait.",
+    ),
+    Gate(
+        "SCORE_HOMOPHONE", ("KANA_PART", "UNREADABLE_KANA", "SOUND_GIVEN", "SOUND_FAMILY"), ("AGREED",),
+        ("UNKNOWN",), 0.95,
+        "The reading agrees and half of the kanji or all that can be read, and hardly any resident bears that"
+        " spelling.",
+    ),
+    Gate(
+        "SCORE_NAME", _SURE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_PLACE, "NUMBER"), 0.99,
+        "Every character of the name is accounted for, the birth date agrees, no address contradicts.",
+    ),
+    Gate(
+        "SCORE_NAME_TOWN", _WHOLE_NAMES, ("AGREED",), ("TOWN",), 0.998,
+        "As above, at other numbers of the same town: few residents bear the name.",
+    ),
+    Gate(
+        "SCORE_NAME_SLIP", _SURE_NAMES, (*_SLIPS, "PARTIAL"), ("UNKNOWN", *_SAME_PLACE), 0.99,
+        "One writing error in the birth date of a name that is rare enough, or at the same place.",
+    ),
+    Gate(
+        "SCORE_NAME_PLACE", _SURE_NAMES, ("PART", "UNKNOWN"), _SAME_PLACE, 0.998,
+        "Nobody else of that name lives at the same place: a part of the birth date is wrong or all of it left out.",
+    ),
+    Gate(
+        "SCORE_PLACE", _UNSURE_NAMES, ("AGREED",), _SAME_PLACE, 0.998,
+        "Birth date and place agree and the name half does; a twin who fits as well takes half the probability away.",
+    ),
+    Gate(
+        "SCORE_KANA", ("KANA",), ("AGREED",), ("UNKNOWN", *_SAME_PLACE), 0.99,
+        "A list in kana only, and a rare reading.",
+    ),
+    Gate(
+        "SCORE_NEAR_FAMILY", ("NEAR_FAMILY",), ("AGREED",), ("UNKNOWN",), 0.99,
+        "One character of the family name: no sister or brother shares the given name.",
+    ),
 )  # fmt: skip
+
+# No gate has MOVED or ELSEWHERE: an address that contradicts never links by itself, however rare the name; strangers
+# with a resident's name, reading and birth date do occur in lists.
+
+# Somebody named altogether otherwise is a candidate only at the listed place: half a dozen residents share any birth
+# date.
+OTHER_NAME = "OTHER"
+OTHER_NAME_PLACES = _SAME_PLACE
+
+# A row is not linked to somebody with another birth date while a resident of the same name has the listed one,
+# whatever the address says: it may be that resident's row with a neighbour's address, and the two are for a steward
+# to tell apart.
+RIVAL_NAMES = _SURE_NAMES
+RIVAL_BIRTH = "AGREED"

@@ -1,7 +1,7 @@
 """The register and the lists as linkage reads them: names in their parts, readings, slips, addresses in parts.
 
-The expensive half is done once for a register (`prepare`); the rest only for the rows that no exact tier decided and the
-people they may mean.
+The expensive half is done once for a register (`prepare`); the rest only for the rows that no exact tier
+decided and the people they may mean.
 """
 
 from collections import defaultdict
@@ -32,7 +32,9 @@ RECORD = pa.schema(
         ("unique_id", pa.string()),
         *[
             (name, pa.string())
-            for name in ("name", "listed", "kana", "loose", "family", "given", "pattern", "birth", "address", "town", "numbers")
+            for name in (
+                "name", "listed", "kana", "loose", "family", "given", "pattern", "birth", "address", "town", "numbers",
+            )
         ],
         ("room", pa.string()),
         ("outside", pa.bool_()),
@@ -95,7 +97,7 @@ def check(table: pa.Table, name: str, id_column: str) -> None:
 
 
 def with_parts(table: pa.Table, id_column: str) -> pa.Table:
-    """The columns that linkage reads: id, `KEYS`, `PARTS` as far as a blank shows them, room_key. Empty is unknown."""
+    """The columns that linkage reads: id, `KEYS`, room_key, `PARTS` as far as a blank shows them; empty is null."""
     wanted = {id_column: table[id_column]}
     for name in (*KEYS, "room_key"):
         present = name in table.column_names
@@ -157,20 +159,21 @@ def complete_rows(rows: pa.Table, register: Register) -> pa.Table:
 def _split(
     whole: str, families: dict[str, int], givens: dict[str, int]
 ) -> tuple[str | None, str | None]:
-    """The commonest known family name that the text begins with, one before a known given name first."""
+    """The commonest known family name that the text begins with, one before a known given name first.
+
+    Where no family name is known, whatever stands before the longest known given name.
+    """
+    ends = range(1, len(whole))
     options = [
-        (
-            givens.get(whole[end:], 0) > 0,
-            families.get(whole[:end], 0) * max(1, givens.get(whole[end:], 0)),
-            end,
-        )
-        for end in range(1, len(whole))
+        (whole[end:] in givens, families[whole[:end]] * givens.get(whole[end:], 1), end)
+        for end in ends
         if whole[:end] in families
     ]
-    if not options:
-        return None, None
-    end = max(options)[2]
-    return whole[:end], whole[end:]
+    if options:
+        end = max(options)[2]
+        return whole[:end], whole[end:]
+    end = next((end for end in ends if whole[end:] in givens), 0)
+    return (whole[:end], whole[end:]) if end else (None, None)
 
 
 def birth_slips(rows: pa.Table) -> pa.Table:
@@ -201,7 +204,7 @@ def records(
 ) -> pa.Table:
     """Rows or people (with `PARTS`) as Splink compares them (schema `RECORD`); one more for an alias.
 
-    ids: the record ids; an alias has the same with "+". listed: they are rows of a list, whose spelling is what it is.
+    ids: the record ids; an alias has the same with "+". listed: they are rows of a list.
     """
     found: list[dict[str, Any]] = []
     for record_id, row in zip(ids, table.to_pylist(), strict=True):
@@ -227,9 +230,9 @@ def _record(record_id: str, row: dict[str, Any], register: Register) -> dict[str
     record = {"unique_id": record_id, **texts, "kana": row["kana_key"], "room": row["room_key"]}
     for name, text in texts.items():
         record[f"{name}_edits"], record[f"{name}_cuts"] = _neighbours(text, _SHORTEST[name])
-    record["pattern"] = (
-        texts["name"].replace("〓", "_") if texts["name"] and "〓" in texts["name"] else None
-    )
+    # Two characters that cannot be read leave too little of a name.
+    one_unread = texts["name"] and len(texts["name"]) > 2 and texts["name"].count("〓") == 1
+    record["pattern"] = texts["name"].replace("〓", "_") if one_unread else None
     for part, known in (("family", register.family_sounds), ("given", register.given_sounds)):
         own = row[f"{part}_sound"]
         record[f"{part}_sounds"] = [own] if own else sorted(known.get(texts[part] or "", ()))

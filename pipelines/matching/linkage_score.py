@@ -1,9 +1,9 @@
-"""How likely a row of a list means a resident: Splink weighs the pairs, and the residents of a row share its probability.
+"""How likely a row of a list means a resident: Splink weighs pairs; a row's residents share its probability.
 
 Splink (Fellegi-Sunter, https://moj-analytical-services.github.io/splink) is given the levels of `linkage_model`, the
-frequencies of names in the whole register, and u as its random sampling finds it among residents. It compares only the
-pairs that `sql/matching/linkage_pairs` finds, so it never reads the whole register. Imported when a row needs a score and
-not before: the import takes longer than most lists.
+frequencies of names in the whole register, and u as its random sampling finds it among residents. It compares only
+the pairs that `sql/matching/linkage_pairs` finds, so it never reads the whole register. Imported when a row needs a
+score and not before: the import takes longer than most lists.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _ROWS, _PEOPLE = (
 
 @dataclass(frozen=True)
 class Score:
-    """One resident whom a row may mean: the levels reached, the weight in bits, the share of the row's probability."""
+    """One resident whom a row may mean: levels reached, weight in bits, share of the row's probability."""
 
     person_id: Any
     levels: dict[str, str]
@@ -156,7 +156,7 @@ def _predict(
 
 
 def _u_values(register: Register, has_kana: bool) -> dict[str, list[float]]:
-    """u of each level for rows with or without a reading, worked out once for a register."""
+    """U of each level for rows with or without a reading, worked out once for a register."""
     if has_kana not in register.models:
         one, other = _samples(register)
         if not has_kana:  # one side as such a row would give it
@@ -177,7 +177,7 @@ def _u_values(register: Register, has_kana: bool) -> dict[str, list[float]]:
 def _estimate_u(
     one: pa.Table, other: pa.Table, register: Register, comparisons: Sequence[model.Comparison]
 ) -> dict[str, list[float]]:
-    """Splink's u among two disjoint samples of residents, drawn towards the stated one where the samples are small."""
+    """Splink's u among two disjoint samples of residents, drawn towards the stated one if they are small."""
     estimated = (
         _sampled_u(one, other, register, comparisons) if one.num_rows and other.num_rows else {}
     )
@@ -223,7 +223,7 @@ def _sampled_u(
 
 
 def _of_one_generation(us: list[float], register: Register) -> list[float]:
-    """u of birth dates among people whose names agree already: given names go with a generation.
+    """U of birth dates among people whose names agree already: given names go with a generation.
 
     Most pairs worth a score share a name, so that their birth dates agree by chance more often than those of any two.
     """

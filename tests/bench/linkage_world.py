@@ -1,7 +1,7 @@
 """A register, and lists about its people as badly written as clerks write them, for `tests.bench.linkage`.
 
-The errors here come from how people mis-hear, mis-copy and mis-type, and share no table and no code with the match keys
-or the weights of linkage: neither may be adjusted to the other.
+The errors here come from how people mis-hear, mis-copy and mis-type, and share no table and no code with the match
+keys or the weights of linkage: neither may be adjusted to the other.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,90 @@ from data.synthetic_ward.settings import load_settings
 
 KINDS = ("facility", "evacuation", "outside", "placement")
 STRANGERS = 0.2
-_OLD_FORMS = "高髙 崎﨑 浜濵 辺邊 辺邉 斎齋 斉齊 沢澤 広廣 国國 桜櫻 真眞 恵惠 栄榮 徳德 瀬瀨 島嶋 富冨".split()
-_SOUND_ALIKE = (
-    "裕祐優悠 恵慶啓圭 美実未 幸孝 博浩弘宏洋 和一 夫雄男 樹喜希紀 子仔 也哉 太汰 太多 郎朗 斗人 香佳花 奈菜 真麻 智知"
-    " 明昭晃章 信伸 正昌雅 義良吉 藤籐 川河 原腹 坂阪 島嶋 中仲 太大 石井 井居 野埜 田多 村邑 木樹 高隆 渡亘 阿安 部辺"
-).split()
-_MISREAD = "田由 木本 大太 千干 土士 末未 人入 千子 白百 貝見 古吉 井丼 田口 小少 水永 石右 助功 朗郎 陽揚 紀記 輝揮".split()
+_OLD_FORMS = [
+    "高髙",
+    "崎﨑",
+    "浜濵",
+    "辺邊",
+    "辺邉",
+    "斎齋",
+    "斉齊",
+    "沢澤",
+    "広廣",
+    "国國",
+    "桜櫻",
+    "真眞",
+    "恵惠",
+    "栄榮",
+    "徳德",
+    "瀬瀨",
+    "島嶋",
+    "富冨",
+]
+_SOUND_ALIKE = [
+    "裕祐優悠",
+    "恵慶啓圭",
+    "美実未",
+    "幸孝",
+    "博浩弘宏洋",
+    "和一",
+    "夫雄男",
+    "樹喜希紀",
+    "子仔",
+    "也哉",
+    "太汰",
+    "太多",
+    "郎朗",
+    "斗人",
+    "香佳花",
+    "奈菜",
+    "真麻",
+    "智知",
+    "明昭晃章",
+    "信伸",
+    "正昌雅",
+    "義良吉",
+    "藤籐",
+    "川河",
+    "原腹",
+    "坂阪",
+    "島嶋",
+    "中仲",
+    "太大",
+    "石井",
+    "井居",
+    "野埜",
+    "田多",
+    "村邑",
+    "木樹",
+    "高隆",
+    "渡亘",
+    "阿安",
+    "部辺",
+]
+_MISREAD = [
+    "田由",
+    "木本",
+    "大太",
+    "千干",
+    "土士",
+    "末未",
+    "人入",
+    "千子",
+    "白百",
+    "貝見",
+    "古吉",
+    "井丼",
+    "田口",
+    "小少",
+    "水永",
+    "石右",
+    "助功",
+    "朗郎",
+    "陽揚",
+    "紀記",
+    "輝揮",
+]
 _DAKUTEN = dict(
     zip(
         "ガギグゲゴザジズゼゾダヂヅデドバビブベボ",
@@ -30,7 +108,10 @@ _DAKUTEN = dict(
     )
 )
 _KANA = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
-_CITIES = "東京都世田谷区 東京都練馬区 埼玉県川口市 千葉県市川市 神奈川県横浜市港北区 大阪府吹田市 北海道札幌市北区".split()
+_CITIES = (
+    "東京都世田谷区", "東京都練馬区", "埼玉県川口市", "千葉県市川市", "神奈川県横浜市港北区",
+    "大阪府吹田市", "北海道札幌市北区",
+)  # fmt: skip
 _ERAS = (
     ("R", "令和", 2019, 20190501),
     ("H", "平成", 1989, 19890108),
@@ -116,7 +197,8 @@ class World:
         )
         _, address, building = self.places.address()
         if rng.random() < 0.5:
-            address = f"{rng.choice(_CITIES)}{rng.choice(['本町', '中央', '緑町'])}{rng.randint(1, 6)}-{rng.randint(1, 20)}-{rng.randint(1, 20)}"
+            number = "-".join(str(rng.randint(1, last)) for last in (6, 20, 20))
+            address = f"{rng.choice(_CITIES)}{rng.choice(['本町', '中央', '緑町'])}{number}"
         human = Human(
             None,
             family.text,
