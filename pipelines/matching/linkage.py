@@ -127,9 +127,9 @@ def _decisions(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any
 
 def _in_touch(rows: pa.Table, joined: pa.Table) -> list[Any]:
     """The rows that share something with the people who have joined."""
-    return run_steps(
-        sorted(PAIRS.glob("*.sql"))[:1], _pair_relations(rows, joined), ["scored_pair"]
-    )["scored_pair"]["row_id"].to_pylist()
+    steps, relations = sorted(PAIRS.glob("*.sql"))[:1], _pair_relations(rows, joined)
+    pairs = run_steps(steps, relations, ["scored_pair"])["scored_pair"]
+    return list(pairs["row_id"].to_pylist())
 
 
 def _pair_relations(rows: pa.Table, people: pa.Table) -> dict[str, pa.Table | Path]:

@@ -336,10 +336,6 @@ GATES = (
         "SCORE_KANA", ("KANA",), ("AGREED",), ("UNKNOWN", *_SAME_PLACE), 0.99,
         "A list in kana only, and a rare reading.",
     ),
-    Gate(
-        "SCORE_NEAR_FAMILY", ("NEAR_FAMILY",), ("AGREED",), ("UNKNOWN",), 0.99,
-        "One character of the family name: no sister or brother shares the given name.",
-    ),
 )  # fmt: skip
 
 # No gate has MOVED or ELSEWHERE: an address that contradicts never links by itself, however rare the name; strangers

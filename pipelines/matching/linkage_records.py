@@ -120,7 +120,7 @@ def _parts(written: pa.Array, whole: pa.Array, to_key: Any) -> tuple[pa.Array, p
         coded = pc.struct_field(parts, name).dictionary_encode()
         keys.append(to_key(coded.dictionary).take(coded.indices))
     fits = pc.fill_null(pc.equal(pc.binary_join_element_wise(*keys, ""), whole), False)
-    return tuple(pc.if_else(fits, key, None) for key in keys)  # type: ignore[return-value]
+    return tuple(pc.if_else(fits, key, None) for key in keys)
 
 
 def _counts(column: pa.Array) -> dict[str, int]:
