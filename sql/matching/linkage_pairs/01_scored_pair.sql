@@ -1,5 +1,5 @@
--- Every pair worth a score: a row that no tier decided, and a person who shares its name or reading, its birth date and a bit
--- of its name, or half of its name together with the address or with a birth date that is one slip away.
+-- Every pair worth a score: a row that no tier decided, and a person who shares its name or reading, its birth date and
+-- a bit of its name, or half of its name together with the address or with a birth date that is one slip away.
 -- The relation birth_slip has the birth dates that one likely writing error makes of a row's.
 with
 

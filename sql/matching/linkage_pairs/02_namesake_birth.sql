@@ -1,5 +1,5 @@
--- Residents of one name, two by two, by how their birth dates lie to each other: people of one name are of one generation,
--- so their birth dates meet more often than those of any two residents. Very common names are left out of the count.
+-- Residents of one name, two by two, by how their birth dates lie to each other: people of one name are of one
+-- generation, so their birth dates meet more often than those of any two residents. Very common names are left out.
 with
 
 usable as (
