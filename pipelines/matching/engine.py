@@ -2,7 +2,7 @@
 
 Matching is SQL, one select a file in `sql/matching/`; this runs the files in order over given
 relations. A later step runs the same files on Spark, so nothing outside this module may call the
-engine, and no file may use what only DuckDB has.
+engine (Splink gets a connection that was made here), and no file may use what only DuckDB has.
 """
 
 import re

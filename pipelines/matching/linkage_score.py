@@ -7,6 +7,7 @@ score and not before: the import takes longer than most lists.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,7 @@ def score(
 def _share(found: dict[Any, tuple[float, dict[str, str]]]) -> list[Score]:
     """Probabilities of one row's residents: exactly one of them, or nobody, is meant."""
     odds = {person: 2.0**weight for person, (weight, _) in found.items()}
-    whole = sum(odds.values()) + 1 - model.PRIOR_PRESENT
+    whole = math.fsum([*odds.values(), 1 - model.PRIOR_PRESENT])  # exact, so in any order the same
     scores = [
         Score(person, levels, weight, odds[person] / whole)
         for person, (weight, levels) in found.items()
@@ -194,10 +195,15 @@ def _estimate_u(
 
 def _samples(register: Register) -> tuple[pa.Table, pa.Table]:
     """Two disjoint samples of residents, the same whatever their order."""
+    if "samples" in register.models:
+        found: tuple[pa.Table, pa.Table] = register.models["samples"]
+        return found
     ids = register.people["person_id"].to_pylist()
     order = sorted(range(len(ids)), key=lambda at: hashlib.sha256(str(ids[at]).encode()).digest())
     size = min(model.SAMPLE, len(order) // 2)
-    return register.people.take(order[:size]), register.people.take(order[size : 2 * size])
+    samples = register.people.take(order[:size]), register.people.take(order[size : 2 * size])
+    register.models["samples"] = samples
+    return samples
 
 
 def _sampled_u(
