@@ -118,11 +118,37 @@ def link_ahead(lists: Sequence[pa.Table], register: Register) -> None:
 
 def _decisions(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any, _Decision]:
     """What follows for each row by itself; a row about nobody is left out."""
+    people = _within_reach(rows, people)
     decisions = _by_tiers(rows, people)
     open_rows = _without(rows, decisions)
     if open_rows.num_rows and people.num_rows:
         decisions |= _by_score(complete_rows(open_rows, register), people, register)
     return decisions
+
+
+def _within_reach(rows: pa.Table, people: pa.Table) -> pa.Table:
+    """The people who share a name, a reading, an address or a birth date, written right or not, with some row.
+
+    No tier and no pair goes beyond them, and all bearers of a row's name are among them.
+    """
+    dates = _together(rows["date_key"], birth_slips(rows)["date_key"])
+    names = _together(rows["name_key"], rows["alias_key"])
+    shared = [
+        ("date_key", dates),
+        ("name_key", names),
+        ("alias_key", names),
+        ("loose_kana_key", rows["loose_kana_key"]),
+        ("address_key", rows["address_key"]),
+    ]
+    reached = pa.array([False] * people.num_rows, pa.bool_())
+    for column, values in shared:
+        known = pc.drop_null(pc.unique(values))
+        reached = pc.or_(reached, pc.is_in(people[column], value_set=known, skip_nulls=True))
+    return people.filter(reached)
+
+
+def _together(*columns: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
 
 
 def _in_touch(rows: pa.Table, joined: pa.Table) -> list[Any]:
@@ -191,20 +217,19 @@ def _rule_cases() -> pa.Table:
 
 def _by_score(rows: pa.Table, people: pa.Table, register: Register) -> dict[Any, _Decision]:
     """What the score says of rows that no tier linked."""
-    steps = sorted(PAIRS.glob("*.sql"))
-    first = "namesakes" not in register.models
-    found = run_steps(
-        steps if first else steps[:1],
-        _pair_relations(rows, people),
-        ["scored_pair", "namesake_birth"] if first else ["scored_pair"],
-    )
-    if first:
-        register.models["namesakes"] = found["namesake_birth"].to_pylist()[0]
-    pairs = found["scored_pair"].sort_by([("row_id", "ascending"), ("person_id", "ascending")])
+    pairs_step, namesakes_step = sorted(PAIRS.glob("*.sql"))
+    pairs = run_steps([pairs_step], _pair_relations(rows, people), ["scored_pair"])["scored_pair"]
+    pairs = pairs.sort_by([("row_id", "ascending"), ("person_id", "ascending")])
     if not pairs.num_rows:
         return {}
     from pipelines.matching.linkage_score import score
 
+    if "namesakes" not in register.models:
+        relations: dict[str, pa.Table | Path] = {
+            "person": register.people.select(["person_id", "name_key", "date_key"])
+        }
+        found = run_steps([namesakes_step], relations, ["namesake_birth"])["namesake_birth"]
+        register.models["namesakes"] = found.to_pylist()[0]
     meant = people.filter(pc.is_in(people["person_id"], value_set=pc.unique(pairs["person_id"])))
     names = dict(zip(meant["person_id"].to_pylist(), meant["name_key"].to_pylist(), strict=True))
     scored = score(rows, meant, pairs, register)
@@ -217,11 +242,10 @@ def _decide(scores: Sequence[Any], names: dict[Any, str | None], register: Regis
     if not scores:
         return _Decision("absent")
     best = scores[0]
-    likely = [s.person_id for s in scores if s.probability >= model.CANDIDATE_AT or _is_rival(s)][
-        : model.MOST_CANDIDATES
-    ]
+    least = best.probability * model.CANDIDATE_SHARE
+    likely = [s.person_id for s in scores if s.probability >= least or _is_rival(s)]
     present = sum(s.probability for s in scores)
-    if present < model.REVIEW_AT or not likely:
+    if present < model.REVIEW_AT:
         return _Decision("absent")
     bearers = register.counts["name"].get(names[best.person_id] or "", 0)
     told = _explain_score(best, bearers)
@@ -241,7 +265,9 @@ def _decide(scores: Sequence[Any], names: dict[Any, str | None], register: Regis
 
 def _may_be_meant(score: Any) -> bool:
     levels = score.levels
-    return levels["name"] != model.OTHER_NAME or levels["address"] in model.OTHER_NAME_PLACES
+    if levels["name"] not in model.PARTIAL_NAMES:
+        return True
+    return levels["address"] in model.PARTIAL_NAME_PLACES
 
 
 def _has_rival(scores: Sequence[Any]) -> bool:

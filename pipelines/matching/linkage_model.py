@@ -267,9 +267,8 @@ SAMPLE = 500
 PRIOR_PRESENT = 0.5
 # Below this for all residents together, a row means nobody here.
 REVIEW_AT = 0.06
-# Who a row under review may mean: everybody with this share of the probability, and no more than so many.
-CANDIDATE_AT = 0.005
-MOST_CANDIDATES = 20
+# Who a row under review may mean: everybody who is at least this likely, beside the likeliest. All of them are protected.
+CANDIDATE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -341,10 +340,11 @@ GATES = (
 # No gate has MOVED or ELSEWHERE: an address that contradicts never links by itself, however rare the name; strangers
 # with a resident's name, reading and birth date do occur in lists.
 
-# Somebody named altogether otherwise is a candidate only at the listed place: half a dozen residents share any birth
-# date.
-OTHER_NAME = "OTHER"
-OTHER_NAME_PLACES = _SAME_PLACE
+# Somebody with half of the listed name, or none of it, is a candidate only at the listed place. A dozen residents share any
+# birth date, and every seventh row about a stranger finds one of them with its given name: no protection follows from that.
+# A row about somebody registered here that so has no candidate stops forms and payments until two people decide it.
+PARTIAL_NAMES = ("GIVEN", "FAMILY", "OTHER")
+PARTIAL_NAME_PLACES = (*_SAME_PLACE, "NUMBER")
 
 # A row is not linked to somebody with another birth date while a resident of the same name has the listed one,
 # whatever the address says: it may be that resident's row with a neighbour's address, and the two are for a steward
