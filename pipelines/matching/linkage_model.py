@@ -119,15 +119,15 @@ COMMON_NAME = 30
 class Level:
     """One way in which an item of two records can compare.
 
-    condition: SQL over the records `_l` and `_r`, the same in both directions; the first that holds counts; "" =
-    else. m: how often records of one person compare so where both know the item; None: the item is unknown, weight 0.
+    condition: SQL over the records `_l` and `_r`, the same in both directions; the first that holds counts; "" = else.
+    m: how often records of one person compare so where both know the item; None: unknown, weight 0.
     u: how often different people do, as far as a small register cannot tell; it counts as `PRIOR_PAIRS` pairs.
-    frequency: column whose value's frequency in the register makes u: "name" in proportion to the average frequency,
-    "=name" entirely, so that m is then divided by the share, among different people whose column agrees, that compare so
-    (namesakes mostly have one reading too, so another one costs less than its rarity among true pairs suggests);
-    "=listed" is the name as the list has it, half a resident where nobody has it, and m is then the share of true pairs
-    times that of such slips which give just this spelling: a spelling that nobody bears is a slip, a common one
-    somebody. text: what a steward reads. why: reason and source of condition and m.
+    frequency: column whose value's frequency in the register is u; m is then divided by the share, among different
+    people whose column agrees, that compare so (namesakes mostly have one reading too, so another one costs less than
+    its rarity among true pairs suggests). "listed" is the name as the list has it, half a resident where nobody has
+    it, and m is then the share of true pairs times that of such slips which give just this spelling: a spelling that
+    nobody bears is a slip, a common one somebody.
+    text: what a steward reads. why: reason and source of condition and m.
     """
 
     code: str
@@ -171,38 +171,38 @@ NAME = Comparison(
     (
         Level("UNKNOWN", f"{_NO_NAME} and {_NO_KANA}", None, 1, "不明", "Nothing to compare: neutral."),
         Level("NAME_KANA", "name_l = name_r and loose_l = loose_r", 0.86, 3e-5,
-              "漢字・読みとも一致", "The ordinary case; voicing and long marks are written at will (4.4).", "=name"),
+              "漢字・読みとも一致", "The ordinary case; voicing and long marks are written at will (4.4).", "name"),
         Level("NAME_NEAR_KANA", _guarded("name_l = name_r", _near("loose")), 0.8, 2e-6,
               "漢字一致・読み一字違い", "A slip in the reading (0.05 of true pairs, 0.06 of"
-              " namesakes); readings were not official in 2020 (4.4).", "=name"),
+              " namesakes); readings were not official in 2020 (4.4).", "name"),
         Level("NAME_OTHER_KANA", "name_l = name_r and loose_l <> loose_r", 0.4, 5e-6,
               "漢字一致・読み相違", "裕子 is read ヒロコ or ユウコ (0.02 of true pairs, 0.05 of"
-              " namesakes); a reading alone never makes a person another (4.4).", "=name"),
+              " namesakes); a reading alone never makes a person another (4.4).", "name"),
         Level("NAME", "name_l = name_r", 0.93, 3e-5,
-              "漢字一致", "One side has no reading (facility lists, placements).", "=name"),
+              "漢字一致", "One side has no reading (facility lists, placements).", "name"),
         Level("KANA", f"kana_l = kana_r and {_NO_NAME}", 0.9, 4e-5,
-              "読み一致(漢字なし)", "A list in kana only: many people share a reading. Strict: twins タイキ and ダイキ exist.", "=loose"),
+              "読み一致(漢字なし)", "A list in kana only: many people share a reading. Strict: twins タイキ and ダイキ exist.", "loose"),
         Level("UNREADABLE_KANA", "kana_l = kana_r and (name_l like pattern_r or name_r like pattern_l)", 0.01, 1e-6,
               "読めない字を除き一致・読み一致", "Gaiji lost in exchange (0.005 of true pairs, half of those who share a reading).",
-              "=loose"),
+              "loose"),
         Level("UNREADABLE", "name_l like pattern_r or name_r like pattern_l", 0.005, 1e-6,
               "読めない字を除き一致", "Gaiji lost in exchange (4.1).", ""),
         Level("KANA_PART", "kana_l = kana_r and (family_l = family_r or given_l = given_r)", 0.004, 4e-6,
               "読み一致・漢字は姓または名のみ一致", "Homophones are the commonest slip of input methods (0.04"
-              " of true pairs, a tenth of them this spelling).", "=listed"),
+              " of true pairs, a tenth of them this spelling).", "listed"),
         Level("KANA_OTHER", "kana_l = kana_r", 0.0001, 1.5e-5,
-              "読み一致・漢字相違", "Somebody with the same reading, or kanji replaced altogether (0.005, a 50th).", "=listed"),
+              "読み一致・漢字相違", "Somebody with the same reading, or kanji replaced altogether (0.005, a 50th).", "listed"),
         Level("SOUND_GIVEN", _guarded(f"family_l = family_r and {_NO_KANA}",
               "list_has_any(given_sounds_l, given_sounds_r)"), 0.002, 5e-6,
               "姓一致・名は同じ読みの別の漢字", "祐子 for 裕子: some resident reads it as the other is read. Twins do not"
-              " share a reading.", "=listed"),
+              " share a reading.", "listed"),
         Level("SOUND_FAMILY", _guarded(f"given_l = given_r and {_NO_KANA}",
               "list_has_any(family_sounds_l, family_sounds_r)"), 0.003, 5e-6,
-              "名一致・姓は同じ読みの別の漢字", "斉藤 for 斎藤, 河合 for 川合.", "=listed"),
+              "名一致・姓は同じ読みの別の漢字", "斉藤 for 斎藤, 河合 for 川合.", "listed"),
         Level("NEAR_GIVEN", _guarded("family_l = family_r", f"({_near('given')} or {_near('loose')})"), 0.00025, 1.5e-4,
-              "姓一致・名一字違い", "A slip, or a sister or brother (一郎, 二郎): never enough by itself.", "=listed"),
+              "姓一致・名一字違い", "A slip, or a sister or brother (一郎, 二郎): never enough by itself.", "listed"),
         Level("NEAR_FAMILY", _guarded("given_l = given_r", f"({_near('family')} or {_near('loose')})"), 0.00025, 2e-4,
-              "名一致・姓一字違い", "A slip in the family name.", "=listed"),
+              "名一致・姓一字違い", "A slip in the family name.", "listed"),
         Level("GIVEN", "given_l = given_r", 0.008, 3e-3,
               "名のみ一致", "Renamed by marriage or adoption; the register has the present name.", "given"),
         Level("LOOSE", f"loose_l = loose_r or {_near('loose')} or {_near('name')}", 0.006, 1e-4,
@@ -266,7 +266,7 @@ SAMPLE = 500
 # notices about people registered elsewhere: nearly none. Half leaves either to the evidence.
 PRIOR_PRESENT = 0.5
 # Below this for all residents together, a row means nobody here.
-REVIEW_AT = 0.06
+REVIEW_AT = 0.04
 # Who a row under review may mean: everybody who is at least this likely, beside the likeliest. All of them are protected.
 CANDIDATE_SHARE = 0.02
 

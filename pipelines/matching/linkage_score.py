@@ -179,9 +179,7 @@ def _estimate_u(
     one: pa.Table, other: pa.Table, register: Register, comparisons: Sequence[model.Comparison]
 ) -> dict[str, list[float]]:
     """Splink's u among two disjoint samples of residents, drawn towards the stated one if they are small."""
-    estimated = (
-        _sampled_u(one, other, register, comparisons) if one.num_rows and other.num_rows else {}
-    )
+    estimated = _sampled_once(one, other, register, comparisons)
     pairs = one.num_rows * other.num_rows
     us = {}
     for comparison in comparisons:
@@ -204,6 +202,25 @@ def _samples(register: Register) -> tuple[pa.Table, pa.Table]:
     samples = register.people.take(order[:size]), register.people.take(order[size : 2 * size])
     register.models["samples"] = samples
     return samples
+
+
+_SAMPLED: dict[str, dict[str, list[float]]] = {}  # what two samples gave, by their contents
+
+
+def _sampled_once(
+    one: pa.Table, other: pa.Table, register: Register, comparisons: Sequence[model.Comparison]
+) -> dict[str, list[float]]:
+    """As `_sampled_u`, and nothing twice: additions to a register mostly leave its samples as they are."""
+    if not one.num_rows or not other.num_rows:
+        return {}
+    names = [comparison.name for comparison in comparisons]
+    known = register.family_sounds, register.given_sounds, register.counts["family"]
+    sizes = [len(words) for words in known]  # what splits and sounds the samples' names
+    contents = repr((one.to_pylist(), other.to_pylist(), names, sizes))
+    digest = hashlib.sha256(contents.encode()).hexdigest()
+    if digest not in _SAMPLED:
+        _SAMPLED[digest] = _sampled_u(one, other, register, comparisons)
+    return _SAMPLED[digest]
 
 
 def _sampled_u(
@@ -283,8 +300,9 @@ def _level(level: model.Level, u: float) -> dict[str, Any]:
         return {**found, "is_null_level": True}
     found |= {"m_probability": level.m, "u_probability": max(u, 1e-9)}
     if level.frequency:
-        found["tf_adjustment_column"] = level.frequency.removeprefix("=")
-        found["disable_tf_exact_match_detection"] = level.frequency.startswith("=")
+        # Without the second, the value's frequency would scale u instead of being it.
+        found["tf_adjustment_column"] = level.frequency
+        found["disable_tf_exact_match_detection"] = True
     return found
 
 
