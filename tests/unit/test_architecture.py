@@ -24,6 +24,7 @@ BASE = ("errors", "failpoints", "files")  # below everything
 FACES = (
     "campaign",
     "cli",
+    "cli_link",
     "cli_quarantine",
     "rehearsal",
     "terminal",
@@ -45,7 +46,9 @@ FORBIDDEN = {
     "steps": (*AIRFLOW, *NETWORK),
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
-    **dict.fromkeys(("campaign", "cli", "cli_quarantine", "terminal"), (*AIRFLOW, *NETWORK)),
+    **dict.fromkeys(
+        ("campaign", "cli", "cli_link", "cli_quarantine", "terminal"), (*AIRFLOW, *NETWORK)
+    ),
 }
 # the only other readers of the environment, and why
 ENVIRONMENT = {
