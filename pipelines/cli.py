@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines import cli_holds, cli_quarantine
+from pipelines import cli_holds, cli_link, cli_quarantine
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="給付: 住民への給付金を、速く、正しい人に、一度だけ。",
 )
+app.command()(cli_link.link)
 app.add_typer(cli_quarantine.quarantine, name="quarantine")
 app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")

@@ -2,7 +2,7 @@
 
 Matching is SQL, one select a file in `sql/matching/`; this runs the files in order over given
 relations. A later step runs the same files on Spark, so nothing outside this module may call the
-engine, and no file may use what only DuckDB has.
+engine (Splink gets a connection that was made here), and no file may use what only DuckDB has.
 """
 
 import re
@@ -54,17 +54,7 @@ def run_steps(
         MatchingError: a file or relation is missing, a name is wrong or used twice, or a
             statement fails.
     """
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": memory_limit,
-            "threads": threads,
-            "temp_directory": str(spill_folder or ""),
-            # A name that is no relation must fail, not find a Python variable of that name.
-            "python_enable_replacements": False,
-            "autoinstall_known_extensions": False,
-        },
-    )
+    connection = connect(memory_limit, threads, spill_folder)
     try:
         known = set()
         for name, relation in relations.items():
@@ -77,6 +67,29 @@ def run_steps(
         return {name: _result(connection, name, known) for name in results}
     finally:
         connection.close()
+
+
+def connect(
+    memory_limit: str = "1GB", threads: int = 2, spill_folder: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A connection of its own to an empty database in memory; arguments as of `run_steps`."""
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "temp_directory": str(spill_folder or ""),
+            # A name that is no relation must fail, not find a Python variable of that name.
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+        },
+    )
+
+
+def engine_errors() -> type[Exception]:
+    """What the engine raises. Its text may quote a value of a row, so it is never shown."""
+    error: type[Exception] = duckdb.Error
+    return error
 
 
 def _register(connection: duckdb.DuckDBPyConnection, name: str, relation: pa.Table | Path) -> None:

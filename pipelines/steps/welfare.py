@@ -1,7 +1,7 @@
 """The welfare lists: take them in, find the people, protect them at once, and let two people decide the rest."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from pipelines.ledger import people, tables
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, insert_new, move, record
-from pipelines.matching.linkage import link
+from pipelines.matching import linkage
 from pipelines.matching.persons import Addition, Person
 from pipelines.matching.protections import Effects, ListRow, interpret
+from pipelines.programme import ListSource
 from pipelines.steps import inbox, register
 from pipelines.steps.campaign import WRITTEN, Campaign, add_keys
 from pipelines.steps.deliveries import LINKED, USED, Delivery, name_of
@@ -202,23 +203,46 @@ def _draft(c: Campaign, wanted: list[Delivery]) -> Effects:
         if delivery.dataset == "register_changes":
             effects.additions.extend(_late_registrations(c, delivery))
     lists = {delivery.dataset: delivery for delivery in wanted}
+    linked = [
+        source
+        for source in c.programme.list_sources
+        if source.dataset in lists and source.kind != "braille"
+    ]
+    if linked:
+        _link_lists(c, effects, linked, lists)
     for source in c.programme.list_sources:
-        if source.dataset not in lists:
-            continue
-        delivery = lists[source.dataset]
-        rows = _rows(c, delivery)
-        if source.kind == "braille":
-            effects.braille.update(_braille(c, rows, _evidence_of(c, delivery)))
-            continue
-        everybody = pa.concat_tables([c.people(), _as_people(c, effects.additions)])
-        linked = list(_link_rows(rows, everybody, _evidence_of(c, delivery)))
-        interpret(
-            source.dataset, source.kind, linked, c.programme.benefit.address_prefix,
-            f"{c.programme.benefit.base_date:%Y%m%d}", c.programme.id, effects,
-        )  # fmt: skip
+        if source.dataset in lists and source.kind == "braille":
+            delivery = lists[source.dataset]
+            effects.braille.update(_braille(c, _rows(c, delivery), _evidence_of(c, delivery)))
     for delivery in lists.values():
         effects.unlinked.extend(_left_open(c, delivery, set(effects.unlinked)))
     return effects
+
+
+def _link_lists(
+    c: Campaign,
+    effects: Effects,
+    sources: Sequence[ListSource],
+    lists: Mapping[str, Delivery],
+) -> None:
+    """Add what the lists do; a list is linked against the additions of those before it as well."""
+    register_rows = linkage.prepare(_with_keys(c.people(), "person_id"))
+    rows = {source.dataset: _rows(c, lists[source.dataset]) for source in sources}
+    evidence = {
+        name: _row_evidence(table, _evidence_of(c, lists[name])) for name, table in rows.items()
+    }
+    keyed = {
+        name: _with_keys(table.append_column("row_id", evidence[name]), "row_id")
+        for name, table in rows.items()
+    }
+    linkage.link_ahead(list(keyed.values()), register_rows)
+    for source in sources:
+        joined = _with_keys(_as_people(c, effects.additions), "person_id")
+        found = linkage.link(keyed[source.dataset], register_rows, joined)
+        interpret(
+            source.dataset, source.kind, _list_rows(rows[source.dataset], found),
+            c.programme.benefit.address_prefix, f"{c.programme.benefit.base_date:%Y%m%d}", c.programme.id, effects,
+        )  # fmt: skip
 
 
 def _left_open(c: Campaign, delivery: Delivery, told: set[str]) -> list[str]:
@@ -288,27 +312,27 @@ def _as_people(c: Campaign, additions: Iterable[Addition]) -> pa.Table:
     return add_keys(pa.Table.from_pylist(rows, WRITTEN), c.programme.benefit.municipality_code)
 
 
-def _link_rows(rows: pa.Table, everybody: pa.Table, source: str) -> Iterable[ListRow]:
-    """The list's rows, each with what linkage found. source: names the list, as evidence."""
-    if rows.num_rows == 0:
-        return
-    evidence = pc.binary_join_element_wise(source, pc.cast(rows.column("row"), pa.string()), ":")
-    outcomes = link(
-        _with_keys(rows.append_column("row_id", evidence), "row_id"),
-        _with_keys(everybody, "person_id"),
-    )
-    found = {row["row_id"]: row for row in outcomes.to_pylist()}
-    for row_id, values in zip(evidence.to_pylist(), rows.to_pylist(), strict=True):
-        outcome = found[row_id]
+def _row_evidence(rows: pa.Table, source: str) -> pa.ChunkedArray:
+    """What names each row. source: names the list, as evidence."""
+    return pc.binary_join_element_wise(source, pc.cast(rows.column("row"), pa.string()), ":")
+
+
+def _list_rows(rows: pa.Table, found: pa.Table) -> Iterable[ListRow]:
+    """The list's rows, each with what linkage found."""
+    for outcome, values in zip(found.to_pylist(), rows.to_pylist(), strict=True):
         yield ListRow(
-            row_id, values, outcome["outcome"], outcome["person_id"], outcome["candidates"] or ()
+            outcome["row_id"],
+            values,
+            outcome["outcome"],
+            outcome["person_id"],
+            outcome["candidates"] or (),
         )
 
 
 def _with_keys(rows: pa.Table, id_column: str) -> pa.Table:
-    """The id and the six keys; a key that the list cannot give is unknown."""
+    """The id, the six keys and the names as written; what the list cannot give is unknown."""
     columns: dict[str, Any] = {id_column: rows.column(id_column)}
-    for name in _LINK_KEYS:
+    for name in (*_LINK_KEYS, "name_kanji", "name_kana"):
         if name == "alias_key":
             columns[name] = keys.alias_key(rows.column("name_kanji"))
         else:

@@ -25,6 +25,7 @@ FACES = (
     "campaign",
     "cli",
     "cli_holds",
+    "cli_link",
     "cli_quarantine",
     "rehearsal",
     "sign_in",
@@ -48,7 +49,7 @@ FORBIDDEN = {
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
     **dict.fromkeys(
-        ("campaign", "cli", "cli_holds", "cli_quarantine", "sign_in", "terminal"),
+        ("campaign", "cli", "cli_holds", "cli_link", "cli_quarantine", "sign_in", "terminal"),
         (*AIRFLOW, *NETWORK),
     ),
 }

@@ -1,7 +1,7 @@
 -- How each item of a pair compares. Needs nothing but the two records; says nothing yet about who is who.
 -- name: agreed, unreadable (equal but for characters that could not be read), near (one character), differed, unknown
 -- kana: agreed, loose (equal but for voicing and long marks), differed, unknown
--- birth: agreed, partial (the known parts agree), slip (one likely writing error), differed, unknown
+-- birth: agreed, partial (the known parts agree), differed, unknown
 -- address: agreed, differed, unknown
 with
 
@@ -58,23 +58,6 @@ birth as (
                         else 'differed'
                     end
             when row_birth = person_birth then 'agreed'
-            -- one digit (dates are ASCII, so that bytes and characters are one)
-            when levenshtein(row_birth, person_birth) = 1 then 'slip'
-            -- day and month exchanged
-            when row_year = person_year and row_month = person_day and row_day = person_month then 'slip'
-            -- two digits of one part exchanged
-            when row_year = person_year and row_month = person_month and reverse(row_day) = person_day then 'slip'
-            when row_year = person_year and reverse(row_month) = person_month and row_day = person_day then 'slip'
-            when
-                substring(row_year, 1, 2) = substring(person_year, 1, 2)
-                and reverse(substring(row_year, 3, 2)) = substring(person_year, 3, 2)
-                and row_month = person_month and row_day = person_day
-                then 'slip'
-            -- one year off, or the same year of a neighbouring era (44, 14, 63, 30 years long)
-            when
-                row_month = person_month and row_day = person_day
-                and abs(cast(row_year as integer) - cast(person_year as integer)) in (1, 14, 30, 44, 63)
-                then 'slip'
             else 'differed'
         end as state
     from part

@@ -1,25 +1,15 @@
 -- The pairs that some rule covers, each with its strongest rule. The relation rule_case (RULES of
--- pipelines/matching/linkage.py) has one line for each combination of states that a rule covers.
+-- pipelines/matching/linkage_model.py) has one line for each combination of states that a rule covers.
 select
     compared_pair.row_id,
     compared_pair.person_id,
     rule_case.rule,
     rule_case.strength,
-    rule_case.outcome,
+    rule_case.is_for_rare_names,
     compared_pair.name_state,
     compared_pair.kana_state,
     compared_pair.birth_state,
-    compared_pair.address_state,
-    case
-        when
-            compared_pair.address_state = 'agreed'
-            and (
-                compared_pair.name_state in ('agreed', 'unreadable', 'near')
-                or compared_pair.kana_state in ('agreed', 'loose')
-            )
-            then 1
-        else 0
-    end as is_namesake_at_address
+    compared_pair.address_state
 from compared_pair
 inner join rule_case
     on

@@ -1,53 +1,47 @@
--- One line a row of the list that has candidates: linked or review, and the reason that keeps a row from being linked.
+-- The rows that a rule links: it finds exactly one person, and one whose name is rare where the rule asks for that.
 with
 
-proposed as (
+found as (
     select
-        *,
-        case
-            when people > 1 then 'several_people'
-            when outcome = 'review' then 'weak_rule'
-            when address_state <> 'agreed' and rivals_at_address > 0 then 'rival_at_address'
-        end as objection
+        deciding_tier.row_id,
+        deciding_tier.rule,
+        deciding_tier.person_id,
+        deciding_tier.is_for_rare_names,
+        deciding_tier.name_state,
+        deciding_tier.kana_state,
+        deciding_tier.birth_state,
+        deciding_tier.address_state,
+        person.name_key
     from deciding_tier
+    inner join person on deciding_tier.person_id = person.person_id
+    where deciding_tier.people = 1
 ),
 
-claimed as (
-    select
-        person_id,
-        count(*) as list_rows
-    from proposed
-    where objection is null
-    group by person_id
+wanted_name as (
+    select distinct name_key
+    from found
+    where name_key is not null
 ),
 
-final as (
+name_count as (
     select
-        proposed.row_id,
-        proposed.person_id,
-        proposed.rule,
-        proposed.strength,
-        proposed.name_state,
-        proposed.kana_state,
-        proposed.birth_state,
-        proposed.address_state,
-        case
-            when proposed.objection is not null then proposed.objection
-            when claimed.list_rows > 1 then 'person_twice_on_list'
-        end as objection
-    from proposed
-    left join claimed on proposed.person_id = claimed.person_id
+        person.name_key,
+        count(*) as people
+    from person
+    inner join wanted_name on person.name_key = wanted_name.name_key
+    group by person.name_key
 )
 
 select
-    row_id,
-    rule,
-    strength,
-    objection,
-    name_state,
-    kana_state,
-    birth_state,
-    address_state,
-    case when objection is null then 'linked' else 'review' end as outcome,
-    case when objection is null then person_id end as person_id
-from final
+    found.row_id,
+    found.rule,
+    found.person_id,
+    found.name_state,
+    found.kana_state,
+    found.birth_state,
+    found.address_state,
+    coalesce(name_count.people, 1) as namesakes
+from found
+left join name_count on found.name_key = name_count.name_key
+cross join common_name
+where found.is_for_rare_names = 0 or coalesce(name_count.people, 1) <= common_name.people
