@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from pipelines.ledger import payments, tables
 from pipelines.ledger.approvals import assert_approved, is_rejected
 from pipelines.ledger.payments import Declared, Payment
 from pipelines.ledger.states import Batch
+from pipelines.ledger.store import fetch_plain
 from pipelines.outputs import business_days, zengin
 from pipelines.steps import holds, outbox, waiting_changes
 from pipelines.steps.approvals import drafter
@@ -23,6 +25,9 @@ from pipelines.steps.campaign import Campaign
 _FIELDS = (
     "bank_code", "branch_code", "account_type", "account_number", "account_holder_kana", "amount_yen", "payment_key",
 )  # fmt: skip
+# the same as the ledger names them: it holds the account holder as the bank writes names
+_RECORDED = tuple({"account_holder_kana": "payee_kana"}.get(name, name) for name in _FIELDS)
+_recorded = attrgetter(*_RECORDED)
 
 
 def draft(c: Campaign, day: date) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
         batches.append(
             Declared(
                 _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash([_record(p) for p in part]), content,
+                zengin.account_hash([_record(_recorded(p)) for p in part]), content,
             )
         )  # fmt: skip
     return batches
@@ -167,13 +172,9 @@ def _transfer_date(c: Campaign, day: date) -> date:
     return business_days.transfer_date(day, c.programme.bank.lead_business_days)
 
 
-def _record(payment: Any) -> zengin.Payment:
-    """A payment, or its ledger row, as the bank's record."""
-    return zengin.Payment(
-        bank_code=payment.bank_code, branch_code=payment.branch_code, account_type=payment.account_type,
-        account_number=payment.account_number, payee_kana=payment.payee_kana,
-        amount_yen=payment.amount_yen, customer_code_1=payment.payment_key,
-    )  # fmt: skip
+def _record(held: tuple[Any, ...]) -> zengin.Payment:
+    """What the ledger holds of a payment (`_RECORDED`) as the bank's record, whose first items are these."""
+    return zengin.Payment(*held)
 
 
 def profile(c: Campaign) -> zengin.Profile:
@@ -190,8 +191,10 @@ def _build_one(
     key = {"programme": c.programme.id, "batch_id": batch_id}
     declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
     p, i = tables.payment, tables.payment_item
-    rows = connection.execute(sa.select(p).filter_by(**key).order_by(p.c.payment_key)).all()
-    records = [_record(row) for row in rows]
+    wanted = (
+        sa.select(*(p.c[name] for name in _RECORDED)).filter_by(**key).order_by(p.c.payment_key)
+    )
+    records = [_record(row) for row in fetch_plain(connection, wanted)]
     payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
     again = zengin.read(payload, profile(c))
     found = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
@@ -200,14 +203,12 @@ def _build_one(
             f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。"
         )
     items = (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key)
-    people = connection.execute(
-        sa.select(i.c.person_id)
-        .join(p, items)
-        .where(p.c.programme == c.programme.id, p.c.batch_id == batch_id)
-    ).scalars()
+    of_batch = (p.c.programme == c.programme.id) & (p.c.batch_id == batch_id)
+    people = fetch_plain(connection, sa.select(i.c.person_id).join(p, items).where(of_batch))
+    payees = frozenset(person for (person,) in people)
     made = make_release(
         c.programme, guard, "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
-        people=frozenset(people), records=declared["payments"], sum_yen=declared["sum_yen"], day=day,
+        people=payees, records=declared["payments"], sum_yen=declared["sum_yen"], day=day,
     )  # fmt: skip
     outbox.keep(c, connection, made)
     payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.DRAFTED}, Batch.APPROVED)

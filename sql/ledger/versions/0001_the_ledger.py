@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("drafter", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "state in ('drafted', 'approved', 'rejected', 'sending', 'delivered', 'settled')",
+            "state = 'drafted' or state = 'approved' or state = 'rejected' or state = 'sending' or state = 'delivered' or state = 'settled'",
             name=op.f("ck_batch_state_known"),
         ),
         sa.CheckConstraint(
@@ -135,7 +135,7 @@ def upgrade() -> None:
             "source in ('snapshot', 'addition')", name=op.f("ck_entitlement_source_known")
         ),
         sa.CheckConstraint(
-            "state in ('unclaimed', 'claimed', 'held', 'approved', 'in_payment', 'unknown', 'paid', 'returned', 'declined', 'elsewhere_pending', 'elsewhere', 'ineligible', 'lapsed')",
+            "state = 'unclaimed' or state = 'claimed' or state = 'held' or state = 'approved' or state = 'in_payment' or state = 'unknown' or state = 'paid' or state = 'returned' or state = 'declined' or state = 'elsewhere_pending' or state = 'elsewhere' or state = 'ineligible' or state = 'lapsed'",
             name=op.f("ck_entitlement_state_known"),
         ),
         sa.CheckConstraint("amount_yen > 0", name=op.f("ck_entitlement_amount_positive")),
