@@ -85,16 +85,14 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
     )  # fmt: skip
 
 
-def assert_balanced(connection: sa.Connection, programme: str) -> Balance:
-    """The balance, which must hold.
+def assert_balanced(balance: Balance) -> None:
+    """Stop if the balance does not hold.
 
     Raises:
-        KyufuError: it does not; the message says where.
+        KyufuError: the message says where.
     """
-    balance = take_balance(connection, programme)
     if not balance.balanced:
         raise KyufuError("台帳の収支が合いません: " + " / ".join(balance.faults))
-    return balance
 
 
 def _sum(column: sa.Column[int]) -> sa.Select[int]:

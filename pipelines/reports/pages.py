@@ -18,6 +18,7 @@ from pipelines.reports.arrivals import (
     SourceFile,
 )
 from pipelines.reports.charts import bar_chart, column_chart
+from pipelines.reports.day_sheet import AGES, DAYS_AHEAD, DaySheet
 from pipelines.reports.results import Profile
 from schemas.datasets import DATASETS
 
@@ -95,17 +96,30 @@ def render_index(
     withheld: Sequence[Refusal],
     profiles: Mapping[tuple[date, str], Profile],
     has_docs: bool,
+    sheets: Sequence[date],
 ) -> bytes:
     """The page of all partitions, newest day first.
 
-    withheld: outgoing files that were not sent, and what is told of the parties' outboxes.
+    withheld: outgoing files that were not sent, and what is told of the parties' outboxes. sheets: the days that have a
+    day's sheet.
     """
     of_link = sorted((r for r in withheld if r.subject.startswith(LINK)), key=lambda r: r.day)
     days = [(when, list(those)) for when, those in groupby(partitions, key=lambda p: p.day)]
     return _render(
         "index.html", programme=programme, day=day, days=days, owed=owed, profiles=profiles, has_docs=has_docs,
+        sheets=sheets, day_page_name=day_page_name,
         withheld=[r for r in withheld if not r.subject.startswith(LINK)], of_link=of_link[::-1], root="",
     )  # fmt: skip
+
+
+def day_page_name(day: date) -> str:
+    """Where a day's sheet lies below the reports folder."""
+    return f"days/{day.isoformat()}.html"
+
+
+def render_day(sheet: DaySheet) -> bytes:
+    """The day's sheet, one A4 page in UTF-8."""
+    return _render("day.html", sheet=sheet, ages=AGES, days_ahead=DAYS_AHEAD)
 
 
 def render_docs_index(found: Sequence[tuple[str, str, str]]) -> bytes:

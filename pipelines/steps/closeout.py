@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from pipelines.files import write_whole
 from pipelines.ledger import tables
-from pipelines.ledger.balance import assert_balanced
+from pipelines.ledger.balance import assert_balanced, take_balance
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, move, record, verify_chain
+from pipelines.steps import reports
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.inbox import intake_totals
 
@@ -76,11 +77,13 @@ def list_holdings(c: Campaign, day: date) -> dict[str, Any]:
 
 
 def balance(c: Campaign, day: date) -> dict[str, Any]:
-    """Prove the balance and the audit chain; a run that cannot balance fails."""
+    """Prove the balance and the audit chain, and write the day's sheet; a run that cannot balance fails."""
     with c.ledger.read() as connection:
-        found = assert_balanced(connection, c.programme.id)
+        found = take_balance(connection, c.programme.id)
         events = verify_chain(connection)
         intake = intake_totals(connection, c.programme.id)
+    reports.write_day_sheet(c, day, found)
+    assert_balanced(found)
     return {
         "eligible": found.eligible,
         "net_yen": found.net_yen,

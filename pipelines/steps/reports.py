@@ -7,8 +7,10 @@ from typing import Any
 
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
+from pipelines.ledger.balance import Balance
 from pipelines.reports import arrivals, measures, pages, results
 from pipelines.reports.arrivals import Partition
+from pipelines.reports.day_sheet import read_day_sheet
 from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
 from schemas.expectations import load_suites
@@ -35,6 +37,18 @@ def write(c: Campaign, day: date) -> dict[str, Any]:
         "refused": sum(p.manifest is None for p in todays),
         "quarantined": sum(p.manifest.quarantined for p in todays if p.manifest),
     }
+
+
+def write_day_sheet(c: Campaign, day: date, balance: Balance) -> None:
+    """Write the day's sheet, and the index with it; an older day keeps its own: the ledger tells what is, not what was."""
+    if any(later > day for later in _sheets(c)):
+        return
+    found, refusals = _partitions(c)
+    with c.ledger.read() as connection:
+        owed = arrivals.list_owed(c.programme, found, day)
+        sheet = read_day_sheet(connection, c.programme, day, balance, found, owed)
+    write_whole(folder(c) / pages.day_page_name(day), pages.render_day(sheet))
+    _write_index(c, day, found, refusals)
 
 
 def write_all(c: Campaign) -> dict[str, Any]:
@@ -140,6 +154,12 @@ def _write_pages(c: Campaign, everything: list[Partition], partitions: Iterable[
         write_whole(folder(c) / pages.page_name(p.dataset, p.day), page)
 
 
+def _sheets(c: Campaign) -> list[date]:
+    """The days that have a sheet, newest first."""
+    found = (folder(c) / "days").glob("*.html")
+    return sorted((date.fromisoformat(path.stem) for path in found), reverse=True)
+
+
 def _write_index(
     c: Campaign, day: date, found: list[Partition], refusals: list[arrivals.Refusal]
 ) -> None:
@@ -150,6 +170,6 @@ def _write_index(
     docs = folder(c) / "data_docs" / "index.html"
     page = pages.render_index(
         c.programme.id, day, found, arrivals.list_owed(c.programme, found, day),
-        [r for r in refusals if r.subject not in datasets], profiles, docs.is_file(),
+        [r for r in refusals if r.subject not in datasets], profiles, docs.is_file(), _sheets(c),
     )  # fmt: skip
     write_whole(folder(c) / "index.html", page)

@@ -43,7 +43,9 @@ def _payable(ledger):
 
 def _balance(ledger):
     with ledger.read() as connection:
-        return assert_balanced(connection, ledger.programme)
+        balance = take_balance(connection, ledger.programme)
+    assert_balanced(balance)
+    return balance
 
 
 # what is payable

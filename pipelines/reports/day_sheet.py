@@ -1,0 +1,239 @@
+"""The day's sheet (日報) for the section chief: where everybody and every yen is, what needs a person; only counts."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipelines.ledger import tables
+from pipelines.ledger.balance import Balance
+from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
+from pipelines.matching.findings import FINDINGS
+from pipelines.programme import Programme
+from pipelines.reports.arrivals import Owed, Partition
+
+CHANNELS = {"online": "オンライン", "postal": "郵送", "inhouse": "窓口"}
+ROUTES = {"contractor": "委託先から", "inhouse": "区から"}
+AGES = ((7, "7日以内"), (14, "8〜14日"), (30, "15〜30日"), (None, "31日以上"))
+DAYS_AHEAD = 60
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many, by the end of the day and on the day itself."""
+
+    title: str
+    today: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """People who wait for a finding, by how many days ago their claim was matched (`AGES`)."""
+
+    code: str
+    meaning: str
+    by_age: tuple[int, ...]
+
+    @property
+    def people(self) -> int:
+        """All of them."""
+        return sum(self.by_age)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A date ahead, days from the sheet's day."""
+
+    day: date
+    days: int
+    title: str
+
+
+@dataclass(frozen=True)
+class DaySheet:
+    """One day. batches: (state, batches, yen) of what is on its way; needed: what waits for a person, with how many."""
+
+    programme: str
+    name: str
+    office: str
+    day: date
+    balance: Balance
+    mailed: Sequence[Count]
+    claims: Sequence[Count]
+    held: Sequence[Held]
+    paid: Sequence[Count]
+    batches: Sequence[tuple[str, int, int]]
+    deadlines: Sequence[Deadline]
+    needed: Sequence[tuple[str, int]]
+
+    @property
+    def states(self) -> list[tuple[str, int]]:
+        """People by state, in ward staff's words, nobody left out."""
+        return [(LABELS_JA[Entitlement(s)], n) for s, n in self.balance.states.items() if n]
+
+
+def read_day_sheet(
+    connection: sa.Connection, programme: Programme, day: date, balance: Balance, partitions: Sequence[Partition],
+    owed: Iterable[Owed],
+) -> DaySheet:  # fmt: skip
+    """The sheet as the ledger stands; `today` is what happened on that business day.
+
+    Args:
+        connection: the ledger.
+        programme: for its dates.
+        day: the business day whose run ends.
+        balance: as just taken.
+        partitions: everything that arrived.
+        owed: what should have arrived, as of the day.
+    """
+    return DaySheet(
+        programme.id, programme.benefit.name, programme.benefit.office, day, balance,
+        _mailed(connection, programme.id, day), _claims(connection, programme.id, day),
+        _held(connection, programme.id, day), _paid(connection, programme.id, balance, day),
+        _batches(connection, programme.id), list_deadlines(programme, day),
+        _needed(connection, programme.id, balance, partitions, owed),
+    )  # fmt: skip
+
+
+def list_deadlines(programme: Programme, day: date) -> list[Deadline]:
+    """The dates of the next 60 days on which something ends, the nearest first; the day itself counts."""
+    ends = {
+        (programme.claims.deadline, "申請期限(消印・オンライン申請日)"),
+        (programme.claims.lapse_on, "未申請の失効"),
+        *((s.period.last, f"収集期間の終わり: {s.dataset}") for s in programme.sources),
+        *((s.period.last, f"収集期間の終わり: {s.dataset}") for s in programme.list_sources),
+        *((d.period.last, f"提供期間の終わり: {d.id}") for d in programme.disclosures),
+        *((last, f"保存期間の終わり: {what}") for what, last in programme.retention.items()),
+    }
+    return [
+        Deadline(last, (last - day).days, title)
+        for last, title in sorted(ends)
+        if 0 <= (last - day).days <= DAYS_AHEAD
+    ]
+
+
+def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]:
+    """Households and people to whom a form was sent, by the way it went."""
+    e = tables.entitlement
+    household = sa.distinct(sa.func.coalesce(e.c.household_id, e.c.person_id))
+    query = (
+        sa.select(e.c.form_route, e.c.form_on == day, sa.func.count(household), sa.func.count())
+        .where(e.c.programme == programme, e.c.form_route.is_not(None))
+        .group_by(e.c.form_route, e.c.form_on == day)
+    )
+    rows = connection.execute(query).all()
+    return [
+        Count(f"{way}({unit})", *_today_and_all(((r[0], r[1], r[at]) for r in rows), route))
+        for route, way in ROUTES.items()
+        for at, unit in ((2, "世帯"), (3, "人"))
+    ]
+
+
+def _claims(connection: sa.Connection, programme: str, day: date) -> list[Count]:
+    """Claims matched, by channel; corrected and withdrawn ones count where they came in."""
+    c = tables.claim
+    query = (
+        sa.select(c.c.channel, c.c.day == day, sa.func.count())
+        .where(c.c.programme == programme)
+        .group_by(c.c.channel, c.c.day == day)
+    )
+    rows = connection.execute(query).all()
+    return [Count(title, *_today_and_all(rows, channel)) for channel, title in CHANNELS.items()]
+
+
+def _today_and_all(rows: Iterable[Sequence[Any]], key: str) -> tuple[int, int]:
+    """(of today, of all days) of the rows (key, whether today, count)."""
+    own = [(bool(is_today), int(count)) for name, is_today, count in rows if name == key]
+    return sum(count for is_today, count in own if is_today), sum(count for _, count in own)
+
+
+def _held(connection: sa.Connection, programme: str, day: date) -> list[Held]:
+    """Who waits, by finding code and age; somebody with two codes counts under both."""
+    e, c = tables.entitlement, tables.claim
+    query = (
+        sa.select(e.c.codes, c.c.day, sa.func.count())
+        .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
+        .where(e.c.programme == programme, e.c.state.in_([Entitlement.HELD, Entitlement.CLAIMED]))
+        .group_by(e.c.codes, c.c.day)
+    )
+    found: dict[str, Counter[int]] = {}
+    for codes, since, count in connection.execute(query):
+        for code in filter(None, codes.split(";")):
+            found.setdefault(code, Counter())[_age((day - since).days)] += count
+    held = [
+        Held(code, FINDINGS[code].meaning, tuple(ages[at] for at in range(len(AGES))))
+        for code, ages in found.items()
+    ]
+    return sorted(held, key=lambda h: (-h.people, h.code))
+
+
+def _age(days: int) -> int:
+    return next(at for at, (most, _) in enumerate(AGES) if most is None or days <= most)
+
+
+def _paid(connection: sa.Connection, programme: str, balance: Balance, day: date) -> list[Count]:
+    """People on their way to the money, by what happened on the day and by where they stand."""
+    v = tables.entitlement_event
+    query = (
+        sa.select(v.c.to_state, sa.func.count())
+        .where(v.c.programme == programme, v.c.business_date == day)
+        .group_by(v.c.to_state)
+    )
+    moved = {state: int(count) for state, count in connection.execute(query)}
+    shown = (Entitlement.APPROVED, Entitlement.IN_PAYMENT, Entitlement.PAID, Entitlement.RETURNED)
+    return [Count(LABELS_JA[s], moved.get(s, 0), balance.states[s]) for s in shown]
+
+
+_BATCH_STATES = {
+    Batch.DRAFTED: "起案済み(承認待ち)",
+    Batch.APPROVED: "承認済み(送付前)",
+    Batch.SENDING: "送付中",
+    Batch.DELIVERED: "銀行が受領(結果待ち)",
+}
+
+
+def _batches(connection: sa.Connection, programme: str) -> list[tuple[str, int, int]]:
+    """(state, batches, yen) of the batches that are not settled."""
+    b = tables.batch
+    query = (
+        sa.select(b.c.state, sa.func.count(), sa.func.sum(b.c.sum_yen))
+        .where(b.c.programme == programme)
+        .group_by(b.c.state)
+    )
+    found = {state: (int(count), int(yen)) for state, count, yen in connection.execute(query)}
+    return [(title, *found[state]) for state, title in _BATCH_STATES.items() if state in found]
+
+
+def _needed(
+    connection: sa.Connection, programme: str, balance: Balance, partitions: Sequence[Partition], owed: Iterable[Owed]
+) -> list[tuple[str, int]]:  # fmt: skip
+    """What waits for a person, each with how many; nothing that is zero."""
+    b, r, u, f = tables.batch, tables.release, tables.unlinked_row, tables.finding
+
+    def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).select_from(table)
+        return int(
+            connection.execute(query.where(table.c.programme == programme, *where)).scalar_one()
+        )
+
+    late = [o for o in owed if o.state in ("missing", "stale", "refused")]
+    found = [
+        ("保留・不備の人の確認(kyufu holds list)",
+         balance.states[Entitlement.HELD] + balance.states[Entitlement.CLAIMED]),
+        ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED)),
+        ("受領の確認が来ていない外部への送付",
+         count(r, r.c.medium == "lgwan", r.c.state == "delivered", ~r.c.acknowledged)),
+        ("相手に届いたか分からない送付(送付先に確認)", count(r, r.c.state == "unknown")),
+        ("振込結果の分からない人(銀行に確認)", balance.states[Entitlement.UNKNOWN]),
+        ("振込不能の人(口座の訂正を求める)", balance.states[Entitlement.RETURNED]),
+        ("対象者が見つからない名簿の行(二人で決定)", count(u, ~u.c.decided)),
+        ("給付のあとに対象外と分かった人(返還の要否を決める)", count(f, f.c.code == "PAID_NOT_ELIGIBLE")),
+        ("保留中の行(kyufu quarantine list)",
+         sum(p.manifest.quarantined for p in partitions if p.manifest)),
+        ("届いていない・古い・拒否されたままの名簿", len(late)),
+    ]  # fmt: skip
+    return [(title, number) for title, number in found if number]
