@@ -4,7 +4,8 @@
 
 - **実行**: 振込結果(results)が終わると、同じ業務日で始まる。
 - **止まるとき**: 一人でも、一円でも合わない。監査記録の連鎖が切れている。
-- **結果**: 日報 `reports/days/業務日.html`、`reports/holdings-業務日.json`、受入報告 `reports/index.html`、全体の検査 `reports/data_docs/`
+- **結果**: 日報 `reports/days/業務日.html`
+  そのほか `reports/holdings-業務日.json`、受入報告 `reports/index.html`、全体の検査 `reports/data_docs/`
 """
 
 from airflow.sdk import chain, dag

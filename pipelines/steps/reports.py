@@ -40,7 +40,7 @@ def write(c: Campaign, day: date) -> dict[str, Any]:
 
 
 def write_day_sheet(c: Campaign, day: date, balance: Balance) -> None:
-    """Write the day's sheet, and the index with it; an older day keeps its own: the ledger tells what is, not what was."""
+    """Write the day's sheet, and the index with it. An older day keeps its own: the ledger tells what is, not was."""
     if any(later > day for later in _sheets(c)):
         return
     found, refusals = _partitions(c)
