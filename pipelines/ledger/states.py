@@ -72,6 +72,7 @@ MOVES: frozenset[tuple[Entitlement, Entitlement]] = frozenset(
         (_E.UNKNOWN, _E.RETURNED),
         (_E.PAID, _E.RETURNED),  # the bank returns the money later
         (_E.PAID, _E.UNCLAIMED),  # under recovery: it went to somebody else
+        (_E.PAID, _E.INELIGIBLE),  # under recovery: two people decided that it was paid wrongly
         (_E.UNCLAIMED, _E.LAPSED),
     }
 )  # fmt: skip

@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from pipelines.ledger import payments as ledger_payments
-from pipelines.ledger import tables
+from pipelines.ledger import results, tables
 from pipelines.ledger.states import Batch
 from pipelines.steps import claims, payments, register
+from tests.unit.ledger.ledger_world import told
 from tests.unit.steps.dated_world import DAY, NEXT, send_changes, send_claims, states
 
 DATES = dict.fromkeys((1, 2, 3, 4), ("5020518", ""))
@@ -42,9 +43,10 @@ def _send_to_bank(c):
 def _settle(c, batch_id, paid):
     p = tables.payment
     with c.ledger.write() as connection:
-        query = sa.select(p.c.payment_key, p.c.account_number).filter_by(batch_id=batch_id)
-        found = {row.payment_key: ("0", paid) for row in connection.execute(query)}
-        ledger_payments.settle(connection, c.programme.id, {batch_id: found}, NEXT)
+        rows = connection.execute(sa.select(p).filter_by(batch_id=batch_id)).all()
+        found = [told(row, not paid, number) for number, row in enumerate(rows, start=2)]
+        file = results.ResultFile("results.txt", "a hash", found)
+        results.settle(connection, c.programme.id, file, NEXT)
         return register.take_out_gone(c, connection, NEXT)
 
 
