@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines import cli_holds, cli_link, cli_money, cli_quarantine
+from pipelines import cli_holds, cli_link, cli_money, cli_quarantine, cli_zengin
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
@@ -29,6 +29,7 @@ app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")
 app.add_typer(cli_money.recovery, name="recovery")
 app.add_typer(cli_money.results, name="results")
+app.add_typer(cli_zengin.zengin, name="zengin")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")

@@ -257,21 +257,18 @@ def _keep_faults(
         "programme", "source_sha256", "record", "source_name", "payment_key", "fault", "result", "result_code",
         "amount_yen", "business_date",
     ]  # fmt: skip
-    entered = connection.execute(sa.insert(u).from_select(names, new)).rowcount
-    if not entered:
+    counted = sa.select(j.verdict, sa.func.count()).where(at_fault, ~known).group_by(j.verdict)
+    faults = {Fault(fault): int(count) for fault, count in connection.execute(counted)}
+    if not faults:
         return {}
+    connection.execute(sa.insert(u).from_select(names, new))
     keys = sa.select(j.payment_key).where(at_fault)
     _make_unknown(connection, programme, keys, "bank_result", day)
     people = sa.select(i.c.person_id).where(i.c.programme == programme, i.c.payment_key.in_(keys))
     payments.take_back(
         connection, programme, connection.execute(people.distinct()).scalars(), "bank_result", day
     )
-    found = (
-        sa.select(u.c.fault, sa.func.count())
-        .where(u.c.programme == programme, u.c.source_sha256 == file.sha256)
-        .group_by(u.c.fault)
-    )
-    return {Fault(fault): count for fault, count in connection.execute(found)}
+    return faults
 
 
 def _make_unknown(
