@@ -37,10 +37,6 @@ def _partial(answers: Answers) -> tuple[Answers, Answers]:
     return answers[:-1], []
 
 
-def _in_parts(answers: Answers) -> tuple[Answers, Answers]:
-    return answers[:-1], answers[-1:]
-
-
 def _unknown_key(answers: Answers) -> tuple[Answers, Answers]:
     transfer, code = answers[0]
     record = transfer.record[: KEY.start] + STRANGE_KEY + transfer.record[KEY.stop :]
@@ -60,7 +56,6 @@ def _late_return(answers: Answers) -> tuple[Answers, Answers]:
 
 MOODS = {
     "partial": _partial,
-    "in_parts": _in_parts,
     "unknown_key": _unknown_key,
     "contradiction": _contradiction,
     "late_return": _late_return,
