@@ -50,7 +50,7 @@ def list_recoveries(
         return
     table = Table(box=box.SIMPLE)
     for heading in ("回収番号", "支払番号", "理由", "状態", "額", "回収済み"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, overflow="fold", no_wrap=heading.endswith("番号"))
     needed = c.programme.people.money_approvals
     for listed in (*waiting, *opened):
         one = listed.recovery

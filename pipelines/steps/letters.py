@@ -77,7 +77,8 @@ def _sort(guard: Guard, rows: list[Any]) -> tuple[dict[str, str], dict[str, str]
     people: dict[str, list[Any]] = {}
     for row in newest.values():
         people.setdefault(row.payment_key, []).append(row)
-    ward, contractor = {}, {}
+    ward: dict[str, str] = {}
+    contractor: dict[str, str] = {}
     for key, members in people.items():
         withheld = any(m.person_id in guard.withheld_from_contractors for m in members)
         chosen = ward if withheld or members[0].channel != "postal" else contractor
