@@ -25,7 +25,11 @@ RecoveryId = Annotated[
 ]
 Purpose = Annotated[str, typer.Option(help="Why it is looked at; goes into the audit trail.")]
 Reason = Annotated[str, typer.Option(help="Why, without anybody's name, address or number.")]
-CAUSES: Mapping[str, str] = {"protection": "保護", "not_eligible": "対象外の人への支払"}
+CAUSES: Mapping[str, str] = {
+    "protection": "保護",
+    "not_eligible": "対象外の人への支払",
+    "paid_twice": "二重の支払",
+}
 CHOICES: Mapping[Choice, str] = {
     Choice.PAID: "給付済みとする",
     Choice.RETURNED: "振込不能(返戻)とする",

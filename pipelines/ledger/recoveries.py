@@ -13,7 +13,9 @@ from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, move
 
 PAID_NOT_ELIGIBLE = "PAID_NOT_ELIGIBLE"
-NOT_ELIGIBLE = "not_eligible"  # the cause of a recovery that people open
+# causes of recoveries, beside "protection"
+NOT_ELIGIBLE = "not_eligible"
+PAID_TWICE = "paid_twice"  # a payment thought returned was paid after all, and the person was paid otherwise since
 
 
 class RecoveryRefused(KyufuError):
@@ -112,17 +114,24 @@ def open_recoveries(
             f"{cause} {day}: 給付済みの人に有効な支払がありません。台帳を点検してください。"
         )
     for row in live:
-        connection.execute(
-            sa.insert(tables.recovery).values(
-                programme=programme, payment_key=row.payment_key, person_id=row.person_id, amount_yen=row.amount_yen,
-                opened_on=day, cause=cause,
-            )
-        )  # fmt: skip
+        enter(connection, programme, row.payment_key, row.person_id, row.amount_yen, cause, day)
         connection.execute(
             sa.update(i)
             .filter_by(programme=programme, payment_key=row.payment_key, person_id=row.person_id)
             .values(live=False)
         )
+
+
+def enter(
+    connection: sa.Connection, programme: str, payment_key: str, person_id: str, amount_yen: int, cause: str, day: date
+) -> None:  # fmt: skip
+    """Enter that a person's part of a payment, which is not live, is to be recovered."""
+    connection.execute(
+        sa.insert(tables.recovery).values(
+            programme=programme, payment_key=payment_key, person_id=person_id, amount_yen=amount_yen, opened_on=day,
+            cause=cause,
+        )
+    )  # fmt: skip
 
 
 def open_for_not_eligible(

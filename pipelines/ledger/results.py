@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.ledger import payments, tables
+from pipelines.ledger import payments, recoveries, tables
 from pipelines.ledger.states import Batch, Entitlement
-from pipelines.ledger.store import fetch_plain, move_found, record, staged
+from pipelines.ledger.store import Move, fetch_plain, move, move_found, record, staged
 
 
 class Fault(StrEnum):
@@ -93,6 +93,11 @@ _TOLD = (
 )  # fmt: skip
 _JUDGED = ("record", "payment_key", "result", "code", "amount_yen", "verdict")
 _MOVE = ("person_id", "to_state", "claim_id", "codes", "reference")
+_DECIDED = "decided"  # the result code of what two people decided: no result of the bank overrules it by itself
+_WAITING = (Entitlement.RETURNED, Entitlement.APPROVED)
+_UNDECIDED = (
+    Entitlement.UNCLAIMED, Entitlement.CLAIMED, Entitlement.HELD, Entitlement.DECLINED,
+)  # fmt: skip
 _AT_THE_BANK = (Batch.SENDING, Batch.DELIVERED, Batch.SETTLED)
 
 
@@ -111,7 +116,9 @@ def settle(connection: sa.Connection, programme: str, file: ResultFile, day: dat
         faults: dict[Fault, int] = {}
         if set(counts) & set(Fault):
             faults = _keep_faults(connection, programme, judged, file, day)
-        people = _settle_judged(connection, programme, judged, file.sha256, day)
+        people = _settle_judged(connection, programme, judged, file.sha256, "bank_result", day)
+        settled_keys = sa.select(j.payment_key).where(j.verdict.in_([_FRESH, _LATE]))
+        _close_rows(connection, programme, settled_keys, "bank_result", day)
     settled = Settled(people["paid"], people["returned"], counts.get(_REPEATED, 0), faults)
     detail = {
         "sha256": file.sha256, "paid": settled.paid, "returned": settled.returned, "repeated": settled.repeated,
@@ -154,7 +161,7 @@ def _judge(programme: str, told: sa.Table) -> sa.Select[Any]:
         (b.state.not_in(_AT_THE_BANK), str(Fault.NOT_SENT)),
         (p.result.is_(None), _FRESH),
         (p.result == t.result, _REPEATED),
-        ((p.result == "paid") & ~recovered, _LATE),
+        ((p.result == "paid") & (p.result_code != _DECIDED) & ~recovered, _LATE),
         ((p.result == "returned") & returned_later, _REPEATED),  # paid first, and told so again
         else_=str(Fault.CONTRADICTS),
     )
@@ -174,7 +181,7 @@ def _exists(table: sa.Table, programme: str, key: sa.ColumnElement[str]) -> sa.C
 
 
 def _settle_judged(
-    connection: sa.Connection, programme: str, judged: sa.Table, source: str, day: date
+    connection: sa.Connection, programme: str, judged: sa.Table, source: str, cause: str, day: date
 ) -> dict[str, int]:
     """Write fresh results and later returns, and move their people; result -> people."""
     p, i, j = tables.payment, tables.payment_item, judged.c
@@ -191,10 +198,9 @@ def _settle_judged(
         .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
         .where(i.c.programme == programme, i.c.payment_key.in_(keys), i.c.live)
     )
-    moved = move_found(connection, programme, moves, "bank_result", day)
+    moved = move_found(connection, programme, moves, cause, day)
     returned = sa.select(j.payment_key).where(taken, j.result == "returned")
     back = payments.unlive(connection, programme, returned)
-    _close_rows(connection, programme, keys, "bank_result", day)
     return {"paid": moved - back, "returned": back}
 
 
@@ -339,20 +345,24 @@ def missing(connection: sa.Connection, programme: str) -> list[tuple[str, date, 
 
 
 def choices_for(connection: sa.Connection, programme: str, payment_key: str) -> set[Choice]:
-    """What may be decided about a payment: an unknown one's result; of open rows, that they mean nothing."""
-    p, i, e = tables.payment, tables.payment_item, tables.entitlement
-    is_unknown = connection.execute(
-        sa.select(sa.func.count())
-        .select_from(i)
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
-        .join(e, (e.c.programme == i.c.programme) & (e.c.person_id == i.c.person_id))
-        .where(p.c.programme == programme, p.c.payment_key == payment_key, p.c.result.is_(None))
-        .where(i.c.live, e.c.state == Entitlement.UNKNOWN)
-    ).scalar_one()
-    if is_unknown:
+    """What may be decided about a payment.
+
+    An unknown one was paid or returned. Where the bank contradicts what it said before, it may be the other one after
+    all, unless money was recovered for it meanwhile. Every other open row can only be closed.
+    """
+    if payment_key in unknown_payments(connection, programme):
         return {Choice.PAID, Choice.RETURNED}
-    open_rows = open_faults(connection, programme).get(payment_key, [])
-    return {Choice.DISMISS} if open_rows else set()
+    faults = open_faults(connection, programme).get(payment_key, [])
+    if Fault.CONTRADICTS not in faults:
+        return {Choice.DISMISS} if faults else set()
+    p, n = tables.payment, tables.recovery_entry
+    of_payment = {"programme": programme, "payment_key": payment_key}
+    result = connection.execute(sa.select(p.c.result).filter_by(**of_payment)).scalar_one()
+    if result == "returned":
+        return {Choice.DISMISS, Choice.PAID}
+    recovered = sa.select(sa.func.count()).select_from(n).filter_by(**of_payment)
+    is_recovered = connection.execute(recovered).scalar_one()
+    return {Choice.DISMISS} if is_recovered else {Choice.DISMISS, Choice.RETURNED}
 
 
 def open_faults(connection: sa.Connection, programme: str) -> dict[str, list[Fault]]:
@@ -396,14 +406,55 @@ def apply_decision(
         raise KyufuError(
             f"{payment_key}: この支払はもう決定を待っていません。kyufu results list で確認してください。"
         )
-    if choice is Choice.DISMISS:
-        only = sa.select(sa.literal(payment_key))
-        _close_rows(connection, programme, only, reference, day)
-        return
-    row = (("0", payment_key, str(choice), "decided", "0", _FRESH),)
-    with staged(connection, "judged_result", _JUDGED, row) as judged:
-        _settle_judged(connection, programme, judged, reference, day)
+    p = tables.payment
+    key = sa.select(p.c.result).filter_by(programme=programme, payment_key=payment_key)
+    before = connection.execute(key).scalar_one_or_none()
+    if choice is Choice.PAID and before == "returned":
+        _paid_after_all(connection, programme, payment_key, day)
+    elif choice is not Choice.DISMISS:
+        verdict = _LATE if before == "paid" else _FRESH
+        row = (("0", payment_key, str(choice), _DECIDED, "0", verdict),)
+        with staged(connection, "judged_result", _JUDGED, row) as judged:
+            _settle_judged(connection, programme, judged, reference, "decision", day)
+    _close_rows(connection, programme, sa.select(sa.literal(payment_key)), reference, day)
     close_batches(connection, programme, day)
+
+
+def _paid_after_all(connection: sa.Connection, programme: str, payment_key: str, day: date) -> None:
+    """A returned payment reached its account: who still waits is paid; of all others it is to be recovered.
+
+    Raises:
+        KyufuError: somebody's new claim is not decided yet.
+    """
+    p, i, e = tables.payment, tables.payment_item, tables.entitlement
+    query = (
+        sa.select(i.c.person_id, i.c.amount_yen, e.c.state, p.c.claim_id)
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
+        .join(e, (e.c.programme == i.c.programme) & (e.c.person_id == i.c.person_id))
+        .where(i.c.programme == programme, i.c.payment_key == payment_key)
+        .order_by(i.c.person_id)
+    )
+    rows = connection.execute(query).all()
+    if any(row.state in _UNDECIDED for row in rows):
+        raise KyufuError(
+            f"{payment_key}: この支払の人の新しい申請がまだ決定していません。保留や不備を先に決定してください。"
+        )
+    of_payment = {"programme": programme, "payment_key": payment_key}
+    paid = {"result": "paid", "result_code": _DECIDED}
+    connection.execute(sa.update(p).filter_by(**of_payment).values(**paid))
+    waiting = [row for row in rows if row.state in _WAITING]
+    for row in waiting:
+        mine = sa.update(i).filter_by(**of_payment, person_id=row.person_id)
+        connection.execute(mine.values(live=True))
+    moves = [Move(row.person_id, Entitlement.PAID, row.claim_id) for row in waiting]
+    move(connection, programme, moves, "decision", "", day)
+    for row in rows:
+        if row not in waiting:
+            gone = row.state == Entitlement.INELIGIBLE
+            cause = recoveries.NOT_ELIGIBLE if gone else recoveries.PAID_TWICE
+            recoveries.enter(
+                connection, programme, payment_key, row.person_id, row.amount_yen, cause, day
+            )
 
 
 def _close_rows(

@@ -10,6 +10,7 @@ from pipelines.ledger import payments, results, tables
 from pipelines.ledger.balance import take_balance
 from pipelines.ledger.payments import payable
 from pipelines.ledger.results import Choice, Fault
+from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import verify_chain
 from tests.unit.ledger.ledger_world import (
     AMOUNT,
@@ -22,6 +23,7 @@ from tests.unit.ledger.ledger_world import (
     open_people,
     pay,
     protect,
+    put,
     states,
     take_results,
     told,
@@ -244,7 +246,7 @@ def test_f19_a_return_and_then_paid_contradicts_and_nobody_is_paid_again_meanwhi
     _balance(ledger)
     with ledger.write() as connection:
         choices = results.choices_for(connection, ledger.programme, first.payment_key)
-        assert choices == {Choice.DISMISS}
+        assert choices == {Choice.DISMISS, Choice.PAID}
         results.apply_decision(
             connection, ledger.programme, first.payment_key, Choice.DISMISS, "result:1", DAY
         )
@@ -311,7 +313,7 @@ def test_people_decide_what_became_of_an_unknown_payment(ledger, batch, choice, 
         assert found == {Choice.PAID, Choice.RETURNED}
         results.apply_decision(connection, ledger.programme, first.payment_key, choice, "r:1", DAY)
     assert _state(ledger, first) == state
-    assert _rows(ledger) == [(first.payment_key, Fault.WRONG_AMOUNT, "bank_result")]
+    assert _rows(ledger) == [(first.payment_key, Fault.WRONG_AMOUNT, "r:1")]
     assert _batch_state(ledger) == ["settled"]
     _balance(ledger)
     with ledger.write() as connection, pytest.raises(KyufuError, match="決定を待っていません"):
@@ -326,6 +328,83 @@ def test_nothing_is_decided_about_what_is_clear(ledger, batch, choice):
             results.apply_decision(
                 connection, ledger.programme, payment.payment_key, choice, "r:1", DAY
             )
+
+
+def _decide(ledger, payment, choice):
+    with ledger.write() as connection:
+        results.apply_decision(
+            connection, ledger.programme, payment.payment_key, choice, "r:1", DAY
+        )
+
+
+def _contradicted(ledger, batch, *between):
+    """The first payment came back; then other things happen; then the bank says that it was paid."""
+    first = batch.payments[0]
+    rows = [told(p, p is first, n) for n, p in enumerate(batch.payments, start=2)]
+    take_results(ledger, rows)
+    for happening in between:
+        happening()
+    assert take_results(ledger, [told(first)], "paid.txt").faults == {Fault.CONTRADICTS: 1}
+    return first
+
+
+def test_what_was_paid_after_all_is_paid_once(ledger, batch):
+    first = _contradicted(ledger, batch)
+    _decide(ledger, first, Choice.PAID)
+    assert set(states(ledger).values()) == {"paid"}
+    assert live_payments(ledger) == dict.fromkeys(states(ledger), 1)
+    assert _balance(ledger).paid_yen == 4 * AMOUNT
+    found = take_results(ledger, [told(first, returned=True)], "the first file again.txt")
+    assert found.faults == {
+        Fault.CONTRADICTS: 1
+    }  # against what two people decided, only two people
+    assert _state(ledger, first) == "paid"
+    _decide(ledger, first, Choice.RETURNED)
+    assert _state(ledger, first) == "returned"
+    _balance(ledger)
+
+
+def test_who_was_approved_anew_is_paid_by_the_first_payment_and_not_again(ledger, batch):
+    people = batch.payments[0].people
+    anew = add_claim(ledger, "C4", account_number="1111111")
+    first = _contradicted(ledger, batch, lambda: approve(ledger, anew, *people))
+    _decide(ledger, first, Choice.PAID)
+    assert set(states(ledger).values()) == {"paid"}
+    with ledger.read() as connection:
+        assert payable(connection, ledger.programme, str) == []
+    _balance(ledger)
+
+
+def test_who_was_paid_anew_meanwhile_got_it_twice_and_it_is_recovered(ledger, batch):
+    people = batch.payments[0].people
+    anew = add_claim(ledger, "C4", account_number="1111111")
+    first = _contradicted(
+        ledger, batch, lambda: approve(ledger, anew, *people), lambda: pay(ledger)
+    )
+    assert set(states(ledger).values()) == {"paid"}
+    _decide(ledger, first, Choice.PAID)
+    assert live_payments(ledger) == dict.fromkeys(states(ledger), 1)
+    balance = _balance(ledger)
+    assert (balance.paid_yen, balance.recovering_yen, balance.net_yen) == (
+        6 * AMOUNT, 2 * AMOUNT, 4 * AMOUNT,
+    )  # fmt: skip
+
+
+def test_who_is_no_longer_eligible_is_not_paid_by_it_but_owes_it(ledger, batch):
+    one, two = batch.payments[0].people
+    first = _contradicted(ledger, batch, lambda: put(ledger, Entitlement.INELIGIBLE, one))
+    _decide(ledger, first, Choice.PAID)
+    assert (states(ledger)[one], states(ledger)[two]) == ("ineligible", "paid")
+    assert _balance(ledger).recovering_yen == AMOUNT
+
+
+def test_while_a_new_claim_is_not_decided_the_first_payment_waits(ledger, batch):
+    one, _ = batch.payments[0].people
+    first = _contradicted(ledger, batch, lambda: put(ledger, Entitlement.HELD, one, claim="C1"))
+    before = _everything(ledger)
+    with pytest.raises(KyufuError, match="まだ決定していません"):
+        _decide(ledger, first, Choice.PAID)
+    assert _everything(ledger) == before
 
 
 def test_a_result_says_nothing_personal(ledger, batch):
