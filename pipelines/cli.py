@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines import cli_holds, cli_link, cli_quarantine
+from pipelines import cli_holds, cli_link, cli_money, cli_quarantine, cli_zengin
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
@@ -27,6 +27,9 @@ app.command()(cli_link.link)
 app.add_typer(cli_quarantine.quarantine, name="quarantine")
 app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")
+app.add_typer(cli_money.recovery, name="recovery")
+app.add_typer(cli_money.results, name="results")
+app.add_typer(cli_zengin.zengin, name="zengin")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
@@ -154,6 +157,7 @@ def report(
 @app.command()
 def balance(programme: Programme = None, home: Home = None) -> None:
     """Prove from the ledger alone that every person and every yen is accounted for."""
+    from pipelines.evidence.unreconciled import take_unreconciled
     from pipelines.ledger.balance import take_balance
     from pipelines.ledger.states import LABELS_JA, Entitlement
     from pipelines.ledger.store import verify_chain
@@ -163,14 +167,17 @@ def balance(programme: Programme = None, home: Home = None) -> None:
     with c.ledger.read() as connection:
         found = take_balance(connection, c.programme.id)
         events = verify_chain(connection)
+        unreconciled = take_unreconciled(c, connection)
     table = Table("状態", "人数", title=f"{c.programme.id}: 対象者 {found.eligible:,}人")
     for state, count in found.states.items():
         table.add_row(LABELS_JA[Entitlement(state)], f"{count:,}")
     console.print(table)
     console.print(
         f"支払 {found.paid_yen:,}円 / 返戻 {found.returned_yen:,}円"
-        f" / 回収中 {found.recovering_yen:,}円 / 差引 {found.net_yen:,}円"
+        f" / 回収済み {found.recovered_yen:,}円 / 回収中 {found.recovering_yen:,}円 / 差引 {found.net_yen:,}円"
     )
+    for line in unreconciled.lines():
+        console.print(line)
     console.print(f"監査記録 {events:,}件(鎖は切れていません)")
     for fault in found.faults:
         console.print(f"[red]{fault}[/red]")

@@ -169,7 +169,10 @@ class Disclosure(Part):
 
 
 class Bank(Part):
-    """The paying bank's profile (指定金融機関)."""
+    """The paying bank's profile (指定金融機関).
+
+    result_business_days: after so many business days from the transfer date a payment without a result is unknown.
+    """
 
     profile: Literal["zengin"]
     client_code: str = Field(pattern=r"^\d{10}$")
@@ -185,6 +188,7 @@ class Bank(Part):
     lead_business_days: int = Field(ge=1)
     result_code_column: int = Field(ge=1, le=120)
     result_codes: dict[str, str]
+    result_business_days: int = Field(default=3, ge=1)
 
 
 class Limits(Part):

@@ -21,7 +21,8 @@ PROGRAMME_ID = "shinjuku-2020"
 # What a campaign decides. Not `step` and `audit` (an attempt may be told of twice), not sealed bytes.
 DECIDED = (
     "entitlement", "entitlement_event", "protection", "addition", "claim", "finding", "batch", "payment",
-    "payment_item", "recovery", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
+    "payment_item", "recovery", "recovery_entry", "unreconciled_result", "late_return", "deficiency_letter",
+    "money_decision", "money_reason", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
 )  # fmt: skip
 RELEASED = ("name", "recipient", "records", "people", "sum_yen", "sha256", "state", "acknowledged")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.evidence.unreconciled import Unreconciled, take_unreconciled
 from pipelines.files import write_whole
 from pipelines.ledger import tables
 from pipelines.ledger.balance import Balance, take_balance
@@ -27,6 +28,7 @@ def summarise(c: Campaign, seconds: float) -> dict[str, Any]:
             "entitlements": balance.states,
             "holds": _holds(connection, c.programme.id),
             "payments": _payments(connection, c.programme.id, balance),
+            "unreconciled": take_unreconciled(c, connection).as_dict(),
             "files": _files(connection, c.programme.id),
             "intake": intake_totals(connection, c.programme.id),
             "refused": _refused(connection, c.programme.id),
@@ -70,7 +72,9 @@ def render(summary: dict[str, Any]) -> str:
     lines += [
         "■ 支払",
         f"  給付済み {money['people']:,}人({money['households']:,}世帯) {money['sum_yen']:,}円"
-        f" / 振込不能 {money['returned']:,}人 / 回収中 {money['recovering_yen']:,}円",
+        f" / 振込不能 {money['returned']:,}人 / 回収中 {money['recovering_yen']:,}円"
+        f" / 回収済み {money['recovered_yen']:,}円",
+        *Unreconciled(**summary["unreconciled"]).lines(),
         "■ 外部とのファイル(名前・件数・受領確認)",
     ]
     lines += [
@@ -129,6 +133,7 @@ def _payments(connection: sa.Connection, programme: str, balance: Balance) -> di
         "returned": balance.states[Entitlement.RETURNED],
         "returned_yen": balance.returned_yen,
         "recovering_yen": balance.recovering_yen,
+        "recovered_yen": balance.recovered_yen,
     }
 
 

@@ -5,25 +5,30 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.ledger import tables
+from pipelines.ledger import recoveries, tables
 from pipelines.ledger.states import Entitlement
 
 
 @dataclass(frozen=True)
 class Balance:
-    """states: people by state. Money in yen: paid (all that reached an account), returned, recovering, net."""
+    """states: people by state. Money in yen.
+
+    paid: all that reached an account and was not brought back by the bank; returned: what the bank brought back;
+    recovered: what came back of wrong payments; recovering: what is still to come back of them.
+    """
 
     eligible: int
     states: dict[str, int]
     paid_yen: int
     returned_yen: int
+    recovered_yen: int
     recovering_yen: int
     faults: tuple[str, ...]
 
     @property
     def net_yen(self) -> int:
         """Money that reached people rightly."""
-        return self.paid_yen - self.recovering_yen
+        return self.paid_yen - self.recovered_yen - self.recovering_yen
 
     @property
     def balanced(self) -> bool:
@@ -33,7 +38,7 @@ class Balance:
 
 def take_balance(connection: sa.Connection, programme: str) -> Balance:
     """Count people and money, and compare what must agree."""
-    e, p, i, r = tables.entitlement, tables.payment, tables.payment_item, tables.recovery
+    e, p, i = tables.entitlement, tables.payment, tables.payment_item
     states = dict.fromkeys((str(s) for s in Entitlement), 0)
     counted = (
         sa.select(e.c.state, sa.func.count()).where(e.c.programme == programme).group_by(e.c.state)
@@ -48,7 +53,10 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
         )
         for result in ("paid", "returned")
     }
-    recovering = _one(connection, _sum(r.c.amount_yen).where(r.c.programme == programme))
+    wrong = [r for r in recoveries.opened(connection, programme) if not r.is_returned]
+    recovered = sum(r.recovered_yen for r in wrong)
+    recovering = sum(r.open_yen for r in wrong)
+    overdrawn = sum(not 0 <= r.recovered_yen <= r.amount_yen for r in wrong)
     paid_states = _one(
         connection,
         _sum(e.c.amount_yen).where(e.c.programme == programme, e.c.state == Entitlement.PAID),
@@ -74,13 +82,17 @@ def take_balance(connection: sa.Connection, programme: str) -> Balance:
         f"状態の合計{sum(states.values())}人 ≠ 対象者{eligible}人": sum(states.values())
         != eligible,
         f"給付済みの人の額{paid_states}円 ≠ 有効な支払{live_paid}円": paid_states != live_paid,
-        f"支払{money['paid']}円 - 回収中{recovering}円 ≠ 給付済み{paid_states}円": money["paid"]
+        f"支払{money['paid']}円 - 回収済み{recovered}円 - 回収中{recovering}円 ≠ 給付済み{paid_states}円": money[
+            "paid"
+        ]
+        - recovered
         - recovering
         != paid_states,
+        f"回収額が元の額を超えるか負になっている人が{overdrawn}人 ≠ 0人": overdrawn != 0,
         f"最後の記録と状態が合わない人が{events}人": events != 0,
     }
     return Balance(
-        eligible, states, money["paid"], money["returned"], recovering,
+        eligible, states, money["paid"], money["returned"], recovered, recovering,
         tuple(text for text, wrong in faults.items() if wrong),
     )  # fmt: skip
 

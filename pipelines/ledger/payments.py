@@ -1,7 +1,6 @@
-"""Payments and batches: drafted from what is approved, declared before they are built, settled by the bank's result."""
+"""Payments and batches: drafted from what is approved, declared before they are built, voided before they are sent."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
@@ -67,7 +66,8 @@ def payable(
     """The approved entitlements, grouped by claim into payments with fresh keys, in claim order.
 
     Who was paid before and is no longer (returned by the bank, or under recovery) is paid by a new attempt that names
-    the key of the earlier payment. `payee` writes an account holder's name as the bank does.
+    the key of the earlier payment. Nobody is paid while a result about a payment of theirs is not reconciled. `payee`
+    writes an account holder's name as the bank does.
     """
     e, c, i, p = tables.entitlement, tables.claim, tables.payment_item, tables.payment
     last = (
@@ -90,6 +90,7 @@ def payable(
         .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
         .outerjoin(last, last.c.person_id == e.c.person_id)
         .where(e.c.programme == programme, e.c.state == Entitlement.APPROVED)
+        .where(e.c.person_id.not_in(_disputed(programme)))
     )  # fmt: skip
     start = connection.execute(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
@@ -100,6 +101,13 @@ def payable(
         _payment(f"{number:010d}", list(same), payee)
         for number, (_, same) in enumerate(groups, start=start + 1)
     ]
+
+
+def _disputed(programme: str) -> sa.Select[tuple[str]]:
+    """Those about whose payments the bank said something that is not reconciled."""
+    u, i = tables.unreconciled_result, tables.payment_item
+    keys = sa.select(u.c.payment_key).where(u.c.programme == programme, u.c.closed_on.is_(None))
+    return sa.select(i.c.person_id).where(i.c.programme == programme, i.c.payment_key.in_(keys))
 
 
 def _payment(key: str, rows: Sequence[Any], payee: Callable[[str], str]) -> Payment:
@@ -231,7 +239,8 @@ def void(connection: sa.Connection, programme: str, batch_id: str, cause: str, d
         .where(r.c.programme == programme, r.c.name == its_file.scalar_subquery())
         .values(state="withdrawn")
     )
-    _unlive(connection, programme, p.c.batch_id == batch_id)
+    its_payments = sa.select(p.c.payment_key).filter_by(programme=programme, batch_id=batch_id)
+    unlive(connection, programme, its_payments)
     approved = _members(programme, [batch_id], sa.literal(str(Entitlement.APPROVED)))
     people = move_found(connection, programme, approved, cause, day)
     detail = {"cause": cause, "people": people}
@@ -259,79 +268,8 @@ def take_back(
     return len(batch_ids)
 
 
-Results = Mapping[str, tuple[str, bool]]  # payment key -> (the bank's code, whether it paid)
-
-
-def settle(
-    connection: sa.Connection, programme: str, results: Mapping[str, Results], day: date
-) -> tuple[int, int]:
-    """Record the bank's results for whole batches: batch id -> its results. Returns (people paid, people returned).
-
-    Raises:
-        KyufuError: a key that is not in its batch, or one that is missing, or a batch that awaits no result.
-    """
-    for batch_id, found in results.items():
-        _assert_complete(connection, programme, batch_id, found)
-        set_batch_state(connection, programme, batch_id, {Batch.DELIVERED}, Batch.SETTLED)
-    p = tables.payment
-    rows = (
-        (key, "paid" if paid else "returned", code)
-        for found in results.values()
-        for key, (code, paid) in sorted(found.items())
-    )
-    with staged(connection, "bank_result", ("payment_key", "result", "code"), rows) as answer:
-        connection.execute(
-            sa.update(p)
-            .where(p.c.programme == programme, p.c.payment_key == answer.c.payment_key)
-            .values(result=answer.c.result, result_code=answer.c.code)
-        )
-    settled = p.c.batch_id.in_(list(results))
-    _unlive(connection, programme, settled & (p.c.result == "returned"))
-    move_found(
-        connection, programme, _members(programme, list(results), p.c.result), "bank_result", day
-    )
-    counts = _people_by_result(connection, programme, list(results))
-    for batch_id in results:
-        detail = {name: counts[batch_id, name] for name in ("paid", "returned")}
-        record(connection, programme, "batch.settled", "bank", batch_id, detail, day)
-    paid, returned = (
-        sum(n for (_, result), n in counts.items() if result == name)
-        for name in ("paid", "returned")
-    )
-    return paid, returned
-
-
-def _assert_complete(
-    connection: sa.Connection, programme: str, batch_id: str, results: Results
-) -> None:
-    p = tables.payment
-    query = sa.select(p.c.payment_key).filter_by(programme=programme, batch_id=batch_id)
-    keys = set(connection.execute(query).scalars())
-    if keys != set(results):
-        raise KyufuError(
-            f"{batch_id}: 銀行の結果が合いません(台帳{len(keys)}件、結果{len(results)}件、"
-            f"共通{len(keys & set(results))}件)。銀行に確認してください。"
-        )
-
-
-def _people_by_result(
-    connection: sa.Connection, programme: str, batch_ids: Sequence[str]
-) -> Counter[tuple[str, str]]:
-    """(batch id, result) -> people."""
-    p = tables.payment
-    query = (
-        sa.select(p.c.batch_id, p.c.result, sa.func.sum(p.c.people))
-        .where(p.c.programme == programme, p.c.batch_id.in_(batch_ids))
-        .group_by(p.c.batch_id, p.c.result)
-    )
-    rows = connection.execute(query).all()
-    return Counter({(batch_id, result): int(people) for batch_id, result, people in rows})
-
-
-def _unlive(connection: sa.Connection, programme: str, which: sa.ColumnElement[bool]) -> None:
-    """The items of these payments no longer count as money on its way."""
-    i, p = tables.payment_item, tables.payment
-    keys = sa.select(p.c.payment_key).where(p.c.programme == programme, which)
-    connection.execute(
-        sa.update(i).where(i.c.programme == programme, i.c.payment_key.in_(keys)).values(live=False)
-    )
+def unlive(connection: sa.Connection, programme: str, keys: sa.Select[Any]) -> int:
+    """The items of these payments no longer count as money on its way; returns how many did."""
+    i = tables.payment_item
+    mine = (i.c.programme == programme) & i.c.payment_key.in_(keys) & i.c.live
+    return connection.execute(sa.update(i).where(mine).values(live=False)).rowcount

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipelines.errors import KyufuError
 from pipelines.ledger import payments, tables
 from pipelines.ledger.bulk import insert_rows, load
+from pipelines.ledger.recoveries import open_recoveries
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, fetch, insert_new, move, staged
 from pipelines.matching.persons import Addition, Person, Protection
@@ -223,7 +223,7 @@ def release_approved_under_protection(
     )
     rows = _on_others_claims(connection, programme, protected, _COUNTING)
     paid = [row.person_id for row in rows if row.state == Entitlement.PAID]
-    _open_recoveries(connection, programme, paid, day)
+    open_recoveries(connection, programme, paid, "protection", day)
     moves = [Move(row.person_id, Entitlement.UNCLAIMED, None, "MEMBER_PROTECTED") for row in rows]
     move(connection, programme, moves, "protection", "", day)
     return len(rows) - len(paid), len(paid)
@@ -263,31 +263,3 @@ def add_findings(
         for person, claim in found
     ]  # fmt: skip
     insert_new(connection, tables.finding, rows)
-
-
-def _open_recoveries(
-    connection: sa.Connection, programme: str, people: Sequence[str], day: date
-) -> None:
-    """The earlier payment stops being live; its money is to be recovered from whoever got it."""
-    i = tables.payment_item
-    live = connection.execute(
-        sa.select(i.c.payment_key, i.c.person_id, i.c.amount_yen).where(
-            i.c.programme == programme, i.c.live, i.c.person_id.in_(people)
-        )
-    ).all()
-    if len(live) != len(people):
-        raise KyufuError(
-            f"protection {day}: 給付済みの人に有効な支払がありません。台帳を点検してください。"
-        )
-    for row in live:
-        connection.execute(
-            sa.insert(tables.recovery).values(
-                programme=programme, payment_key=row.payment_key, person_id=row.person_id, amount_yen=row.amount_yen,
-                opened_on=day, cause="protection",
-            )
-        )  # fmt: skip
-        connection.execute(
-            sa.update(i)
-            .filter_by(programme=programme, payment_key=row.payment_key, person_id=row.person_id)
-            .values(live=False)
-        )

@@ -70,8 +70,11 @@ MOVES: frozenset[tuple[Entitlement, Entitlement]] = frozenset(
         (_E.IN_PAYMENT, _E.RETURNED),
         (_E.UNKNOWN, _E.PAID),
         (_E.UNKNOWN, _E.RETURNED),
+        (_E.RETURNED, _E.PAID),  # two people decided that it was paid after all
+        (_E.APPROVED, _E.PAID),  # the same, when the new claim was decided already
         (_E.PAID, _E.RETURNED),  # the bank returns the money later
         (_E.PAID, _E.UNCLAIMED),  # under recovery: it went to somebody else
+        (_E.PAID, _E.INELIGIBLE),  # under recovery: two people decided that it was paid wrongly
         (_E.UNCLAIMED, _E.LAPSED),
     }
 )  # fmt: skip

@@ -191,6 +191,10 @@ payment = sa.Table(
     sa.CheckConstraint("result in ('paid', 'returned')", name="result_known"),
     sa.ForeignKeyConstraint(["programme", "batch_id"], ["batch.programme", "batch.batch_id"]),
     sa.Index("ix_payment_batch", "programme", "batch_id"),
+    sa.Index(
+        "ix_payment_returned", "programme", "payment_key",
+        sqlite_where=sa.text("result = 'returned'"), postgresql_where=sa.text("result = 'returned'"),
+    ),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
@@ -221,6 +225,91 @@ recovery = sa.Table(
     sa.Column("opened_on", sa.Date, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
     sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+)  # fmt: skip
+
+# What came back of a recovery, each receipt once; a receipt entered wrongly is taken back by a row with a minus.
+recovery_entry = sa.Table(
+    "recovery_entry", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("receipt", sa.Text, primary_key=True),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("amount_yen <> 0", name="amount_given"),
+    sa.ForeignKeyConstraint(
+        ["programme", "payment_key", "person_id"],
+        ["recovery.programme", "recovery.payment_key", "recovery.person_id"],
+    ),
+)  # fmt: skip
+
+# What the bank said that cannot be right; open until the bank answers rightly or two people decide.
+# No key into payment: the payment may be unknown here.
+unreconciled_result = sa.Table(
+    "unreconciled_result", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("source_sha256", sa.Text, primary_key=True),
+    sa.Column("record", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("fault", sa.Text, primary_key=True),
+    sa.Column("source_name", sa.Text, nullable=False),
+    sa.Column("payment_key", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("result_code", sa.Text, nullable=False),
+    sa.Column("amount_yen", sa.BigInteger, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("closed_on", sa.Date),
+    sa.Column("closed_by", sa.Text),
+    sa.CheckConstraint("result in ('paid', 'returned')", name="result_known"),
+    sa.CheckConstraint("(closed_on is null) = (closed_by is null)", name="closed_by_something"),
+    sa.Index("ix_unreconciled_result_payment_key", "programme", "payment_key"),
+)  # fmt: skip
+
+# Payments that the bank had paid and brought back later.
+late_return = sa.Table(
+    "late_return", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("result_code", sa.Text, nullable=False),
+    sa.Column("source_sha256", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
+)  # fmt: skip
+
+# Which returned payments somebody was asked for another account about.
+deficiency_letter = sa.Table(
+    "deficiency_letter", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
+)  # fmt: skip
+
+# What two people decide about money that went astray, numbered by subject; content: all that they agree to, as JSON.
+money_decision = sa.Table(
+    "money_decision", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("needed", sa.Integer, nullable=False),
+    sa.Column("applied_on", sa.Date),
+    sa.CheckConstraint("number > 0 and needed > 1", name="by_two_people"),
+)  # fmt: skip
+
+money_reason = sa.Table(
+    "money_reason", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("actor", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("reason <> ''", name="reason_given"),
+    sa.ForeignKeyConstraint(
+        ["programme", "subject", "number"],
+        ["money_decision.programme", "money_decision.subject", "money_decision.number"],
+    ),
 )  # fmt: skip
 
 approval = sa.Table(

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.ledger import tables
+from pipelines.ledger import recoveries, results, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
 from pipelines.matching.findings import FINDINGS
@@ -212,7 +212,7 @@ def _needed(
     connection: sa.Connection, programme: str, balance: Balance, partitions: Sequence[Partition], owed: Iterable[Owed]
 ) -> list[tuple[str, int]]:  # fmt: skip
     """What waits for a person, each with how many; nothing that is zero."""
-    b, r, u, f = tables.batch, tables.release, tables.unlinked_row, tables.finding
+    b, r, u = tables.batch, tables.release, tables.unlinked_row
 
     def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         query = sa.select(sa.func.count()).select_from(table)
@@ -231,7 +231,10 @@ def _needed(
         ("振込結果の分からない人(銀行に確認)", balance.states[Entitlement.UNKNOWN]),
         ("振込不能の人(口座の訂正を求める)", balance.states[Entitlement.RETURNED]),
         ("対象者が見つからない名簿の行(二人で決定)", count(u, ~u.c.decided)),
-        ("給付のあとに対象外と分かった人(返還の要否を決める)", count(f, f.c.code == "PAID_NOT_ELIGIBLE")),
+        ("照合できない振込結果(kyufu results list)", len(results.open_faults(connection, programme))),
+        ("対象外と分かった人への支払(回収の要否を決める)", len(recoveries.candidates(connection, programme))),
+        ("回収の終わっていない人(kyufu recovery list)",
+         sum(bool(r.open_yen) for r in recoveries.opened(connection, programme))),
         ("保留中の行(kyufu quarantine list)",
          sum(p.manifest.quarantined for p in partitions if p.manifest)),
         ("届いていない・古い・拒否されたままの名簿", len(late)),

@@ -140,7 +140,7 @@ def _in_house(
 ) -> str | None:
     if rows.num_rows == 0:
         return None
-    table = _with_route(connection, c.programme.id, rows)
+    table = with_route(connection, c.programme.id, rows)
     columns = tuple(n for n in table.column_names if n != "person_id")
     payload = build_handover(table.select(list(columns)))
     made = make_release(
@@ -152,7 +152,7 @@ def _in_house(
     return made.name
 
 
-def _with_route(connection: sa.Connection, programme: str, rows: pa.Table) -> pa.Table:
+def with_route(connection: sa.Connection, programme: str, rows: pa.Table) -> pa.Table:
     """The in-house list: where each form goes, and the Braille of the envelope."""
     p = tables.protection
     query = sa.select(p.c.person_id, p.c.kind, p.c.mailing_address).where(

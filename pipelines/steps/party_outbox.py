@@ -41,6 +41,14 @@ _TOLD = {
 }
 
 
+_RESULTS = re.compile(r"results_[0-9]{8}_[0-9]{2}\.txt")  # the bank's, of whichever payments
+
+
+def results_day(name: str) -> date | None:
+    """The day of a file of further results, or None if the name is not such a file's."""
+    return next(_days_in(name), None) if _RESULTS.fullmatch(name) else None
+
+
 def list_name(day: date) -> str:
     """The name of a party's list of the day."""
     return f"day_{day:%Y%m%d}.json"
@@ -108,6 +116,7 @@ class _Names:
 
     def __init__(self, c: Campaign, party_id: str) -> None:
         self._programme = c.programme
+        self._is_bank = c.programme.party(party_id).role == "bank"
         sources = (s for s in c.programme.sources if s.party == party_id)
         self._datasets = [s.dataset for s in sources if s.dataset in DATASETS]
         r = tables.release
@@ -127,9 +136,11 @@ class _Names:
         return bool(files) and not files & published.keys()
 
     def day_of(self, name: str) -> date | None:
-        """The day that a known name is about: a dataset's file, its control sheet, a list of the day, a result."""
+        """The day that a known name is about: a dataset's file, its control sheet, a list of the day, results."""
         if name.startswith("result_"):
             return self.sent.get(name.removeprefix("result_"))
+        if self._is_bank and (day := results_day(name)):
+            return day
         for day in _days_in(name):
             files = self._files(day)
             if name in (list_name(day), *files, *map(inbox.sheet_name, files)):

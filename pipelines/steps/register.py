@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pipelines.errors import InputMissing, InputRefused
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import payments, people, tables
+from pipelines.ledger.recoveries import PAID_NOT_ELIGIBLE
 from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record, staged
 from pipelines.matching.persons import Person
@@ -18,7 +19,6 @@ from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import USED, name_of
 
 APPLIED = "register.changes"
-PAID_NOT_ELIGIBLE = "PAID_NOT_ELIGIBLE"
 _PAID = (Entitlement.IN_PAYMENT, Entitlement.UNKNOWN, Entitlement.PAID)
 
 
@@ -167,7 +167,7 @@ def take_out_gone(c: Campaign, connection: sa.Connection, day: date) -> dict[str
     moves = [
         Move(row.person_id, Entitlement.INELIGIBLE, None, "NOT_ELIGIBLE")
         for row in rows
-        if (row.state, Entitlement.INELIGIBLE) in MOVES
+        if row.state not in _PAID and (row.state, Entitlement.INELIGIBLE) in MOVES
     ]
     paid = [(row.person_id, row.claim_id) for row in rows if row.state in _PAID]
     severity = c.programme.findings[PAID_NOT_ELIGIBLE]

@@ -1,5 +1,6 @@
-"""Results: what the bank says of each transfer, and the decision notices that follow."""
+"""Results: what the bank says of each transfer, and the notices and letters that follow."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -7,18 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import PeriodClosed
+from pipelines.disclosure.guard import Guard, PeriodClosed
 from pipelines.disclosure.release import make_release
+from pipelines.errors import InputRefused
 from pipelines.failpoints import failpoint
-from pipelines.ledger import payments, tables
+from pipelines.ledger import results, tables
 from pipelines.ledger.states import Batch
-from pipelines.ledger.store import fetch
+from pipelines.ledger.store import add_refusal, fetch
 from pipelines.link import receiving
 from pipelines.link.session import SFTPClient
-from pipelines.outputs import zengin
+from pipelines.outputs import business_days, zengin
 from pipelines.outputs.notices import build_notices
 from pipelines.reports.arrivals import LINK
-from pipelines.steps import fetching, inbox, outbox, party_outbox, register
+from pipelines.steps import fetching, inbox, letters, outbox, party_outbox, register
 from pipelines.steps import payments as payment_steps
 from pipelines.steps.campaign import Campaign
 
@@ -35,100 +37,184 @@ _NOTICE = (
 
 
 def settle(c: Campaign, day: date) -> dict[str, Any]:
-    """Take in the bank's acknowledgement and result for every batch delivered up to that day without one."""
+    """Take in the bank's acknowledgements, and every result file up to that day that was not taken yet.
+
+    A delivered batch's own file is waited for until the programme's limit; after it, whatever has no result is
+    unknown. What cannot be right in a file is kept apart and told; the rest of the file counts.
+    """
     payment_steps.confirm(c, day)
-    with c.ledger.read() as connection:
-        b = tables.batch
-        query = sa.select(b.c.batch_id, b.c.file_name).where(
-            b.c.programme == c.programme.id,
-            b.c.state == Batch.DELIVERED,
-            b.c.business_date <= day,  # a day that is run again settles no later day's batch
-        )
-        waiting = connection.execute(query.order_by(b.c.file_name)).all()
     told = _look_over(c, day)
-    if not waiting:
-        return {"batches": 0, "paid": 0, "returned": 0, **told}
-    with c.session(BANK) as sftp, inbox.noting_refusals(c, f"{LINK}{BANK}", day):
-        taken = {batch_id: _take(c, sftp, file_name, day) for batch_id, file_name in waiting}
-        found = {batch_id: _outcomes(c, received) for batch_id, received in taken.items()}
+    with inbox.noting_refusals(c, f"{LINK}{BANK}", day):
+        taken = _take_new(c, day)
+        files = [_read(c, received) for received in taken]
     failpoint("results.read")
-    with c.ledger.write() as connection:
-        paid, returned = payments.settle(connection, c.programme.id, found, day)
-        register.take_out_gone(c, connection, day)  # a change came while they were in payment
-        for received in taken.values():
-            party_outbox.record_taken(connection, c.programme.id, BANK, received.manifest, day)
+    settled: list[results.Settled] = []
+    unknown = 0
+    if files or _overdue(c, day):
+        with c.ledger.write() as connection:
+            settled = [results.settle(connection, c.programme.id, file, day) for file in files]
+            unknown = results.give_up_waiting(connection, c.programme.id, last_day(c), day)
+            register.take_out_gone(c, connection, day)  # a change came while they were in payment
+            for received in taken:
+                party_outbox.record_taken(connection, c.programme.id, BANK, received.manifest, day)
+            _tell(c, connection, dict(zip(files, settled, strict=True)), unknown, day)
     failpoint("results.settled")
-    return {"batches": len(waiting), "paid": paid, "returned": returned, **told}
+    return {
+        "files": len(files), "paid": sum(s.paid for s in settled), "returned": sum(s.returned for s in settled),
+        "unreconciled": sum(n for s in settled for n in s.faults.values()), "unknown": unknown, **told,
+    }  # fmt: skip
 
 
-def _look_over(c: Campaign, day: date) -> dict[str, int]:
-    """Tell of what lies in the bank's outbox and should not, once a batch has been delivered."""
+def last_day(c: Campaign) -> Callable[[date], date]:
+    """Transfer date -> the last day on which its result may still come in time."""
+    return lambda day: business_days.transfer_date(day, c.programme.bank.result_business_days)
+
+
+def _overdue(c: Campaign, day: date) -> list[str]:
+    with c.ledger.read() as connection:
+        return results.overdue_batches(connection, c.programme.id, last_day(c), day)
+
+
+def _is_connected(c: Campaign, day: date) -> bool:
+    """Whether the bank may have something for us: a batch has been delivered, and the connection stands."""
     b = tables.batch
     with c.ledger.read() as connection:
         query = sa.select(sa.func.count()).where(
             b.c.programme == c.programme.id, b.c.state.in_([Batch.DELIVERED, Batch.SETTLED])
         )
         delivered = connection.execute(query).scalar_one()
-    if not delivered or not c.programme.party(BANK).connection.holds(day):
+    return bool(delivered) and c.programme.party(BANK).connection.holds(day)
+
+
+def _look_over(c: Campaign, day: date) -> dict[str, int]:
+    """Tell of what lies in the bank's outbox and should not, once a batch has been delivered."""
+    if not _is_connected(c, day):
         return {}
     with c.session(BANK) as sftp:
         count = party_outbox.look_over(c, BANK, sftp, day)
     return {"unexpected": count} if count else {}
 
 
-def _take(c: Campaign, sftp: SFTPClient, file_name: str, day: date) -> receiving.Received:
-    """The bank's result file for a payment file."""
-    name = f"result_{file_name}"
-    inbox.wait_until(
-        c, lambda: receiving.is_published(sftp, "outbox", name), f"{file_name}の振込結果"
+def _take_new(c: Campaign, day: date) -> list[receiving.Received]:
+    """Every result file up to that day that was never taken: each delivered batch's own, then the bank's further ones.
+
+    Raises:
+        InputMissing: a batch's own file did not come, and the limit is not past.
+    """
+    known = party_outbox.taken_from(c, BANK)
+    own = [name for name in _own_results(c, day) if name not in known]
+    if not own and not _is_connected(c, day):
+        return []
+    overdue = set(_overdue(c, day))
+    with c.session(BANK) as sftp:
+        for name, batch_id in _own_results(c, day).items():
+            if name in own and batch_id not in overdue:
+                _wait_for(c, sftp, name)
+        published = receiving.look_at(
+            sftp, party_outbox.OUTBOX, c.programme.link.wait_seconds
+        ).published
+        further = {
+            name: of
+            for name in sorted(published)
+            if name not in known and (of := party_outbox.results_day(name)) and of <= day
+        }
+        wanted = {**{name: None for name in own if name in published}, **further}
+        return [fetching.take(c, sftp, BANK, name, day, of) for name, of in wanted.items()]
+
+
+def _own_results(c: Campaign, day: date) -> dict[str, str]:
+    """Name of the result file -> id of the batch, for those delivered up to that day and not settled."""
+    b = tables.batch
+    query = sa.select(b.c.file_name, b.c.batch_id).where(
+        b.c.programme == c.programme.id,
+        b.c.state == Batch.DELIVERED,
+        b.c.business_date <= day,  # a day that is run again settles no later day's batch
     )
-    return fetching.take(c, sftp, BANK, name, day)
+    with c.ledger.read() as connection:
+        rows = connection.execute(query.order_by(b.c.file_name)).all()
+    return {f"result_{file_name}": batch_id for file_name, batch_id in rows}
 
 
-def _outcomes(c: Campaign, received: receiving.Received) -> payments.Results:
+def _wait_for(c: Campaign, sftp: SFTPClient, name: str) -> None:
+    inbox.wait_until(
+        c, lambda: receiving.is_published(sftp, party_outbox.OUTBOX, name), f"{name}(振込結果)"
+    )
+
+
+def _read(c: Campaign, received: receiving.Received) -> results.ResultFile:
     """What the bank says of every payment of a file.
 
     Raises:
-        InputRefused: the manifest declares another count or sum than the file has.
+        InputRefused: the file is not in the bank's layout, or its manifest declares another count or sum.
     """
-    bank = c.programme.bank
+    bank, name = c.programme.bank, received.manifest.name
     returned = zengin.ReturnProfile(
         sent=payment_steps.profile(c), position=bank.result_code_column, codes=bank.result_codes
     )
-    results = zengin.read_results(received.payload, returned)
-    fetching.assert_declared(
-        received.manifest,
-        len(results.outcomes),
-        sum(o.payment.amount_yen for o in results.outcomes),
-    )
-    return {o.payment.customer_code_1: (o.code, o.is_paid) for o in results.outcomes}
+    try:
+        found = zengin.read_results(received.payload, returned)
+    except zengin.ZenginError as error:
+        raise InputRefused(
+            f"{name}: 振込結果として読めません({error})。受け取っていません。"
+            "銀行に確認し、正しいファイルを別の名前で送り直してもらってください。"
+        ) from None
+    sum_yen = sum(o.payment.amount_yen for o in found.outcomes)
+    fetching.assert_declared(received.manifest, len(found.outcomes), sum_yen)
+    told = [
+        results.Told(
+            record, o.payment.customer_code_1, o.code, o.is_paid, o.payment.bank_code, o.payment.branch_code,
+            o.payment.account_type, o.payment.account_number, o.payment.amount_yen,
+        )
+        for record, o in enumerate(found.outcomes, start=2)
+    ]  # fmt: skip
+    return results.ResultFile(name, received.manifest.sha256, told)
+
+
+def _tell(
+    c: Campaign, connection: sa.Connection, files: dict[results.ResultFile, results.Settled], unknown: int, day: date
+) -> None:  # fmt: skip
+    """Put on the steward's page and into the summary what the bank's files leave open."""
+    lines = [
+        f"{file.name}: 照合できない振込結果があります({_counts(settled.faults)})。該当の振込は「振込結果不明」に"
+        "したか、決着済みのまま変えていません。kyufu results list で確認し、銀行に問い合わせてください。"
+        for file, settled in files.items()
+        if settled.faults
+    ]
+    lines += [
+        f"result_{name}: 結果のない振込が{count:,}件あります。{last_day(c)(paid_on)}までに届かないものは"
+        "「振込結果不明」にします。銀行に確認してください。"
+        for name, paid_on, count in results.missing(connection, c.programme.id)
+        if f"result_{name}" in {file.name for file in files}
+    ]
+    if unknown:
+        lines.append(
+            f"期限までに結果の届かない振込({unknown:,}人)を「振込結果不明」にしました。再び支払うことはありません。"
+            "kyufu results list で確認し、銀行に問い合わせてください。"
+        )
+    for line in lines:
+        add_refusal(connection, c.programme.id, f"{LINK}{BANK}", line, day)
+
+
+def _counts(faults: Mapping[results.Fault, int]) -> str:
+    return "、".join(f"{results.FAULTS_JA[fault]} {count:,}件" for fault, count in faults.items())
 
 
 def send_notices(c: Campaign, day: date) -> dict[str, Any]:
-    """Send the decision notices of the day's batches: postal claims by the contractor, the others by the ward.
+    """Send the decision notices of the day's batches, and the letters about payments that the bank returned.
 
-    Outside the contractor's period the ward posts them itself; that is recorded as refused.
+    Postal claims by the contractor, the others by the ward. Outside the contractor's period the ward posts them itself;
+    that is recorded as refused.
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         rows = _decided(c, connection, day)
-        if rows.num_rows == 0:
+        returned = letters.unwritten(connection, c.programme.id)
+        if rows.num_rows == 0 and not returned:
             return {"names": [], "refused": None}
         guard = c.guard(day)
-        withheld = pc.is_in(
-            rows.column("person_id"),
-            value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
-        )
-        by_contractor = pc.and_(pc.equal(rows.column("channel"), "postal"), pc.invert(withheld))
-        made = []
-        refused = None
-        try:
-            made.append(_notices(c, connection, guard, rows.filter(by_contractor), "notices", day))
-            by_ward = rows.filter(pc.invert(by_contractor))
-        except PeriodClosed as error:
-            refused, by_ward = str(error), rows
-        made.append(_notices(c, connection, guard, by_ward, "inhouse", day))
-        return {"names": [name for name in made if name], "refused": refused}
+        made, refused = _build_notices(c, connection, guard, rows, day)
+        written, letters_refused = letters.build(c, connection, guard, returned, day)
+        return {"names": [*made, *written], "refused": refused or letters_refused}
 
     built = c.ledger.once("results.notices", day, work)
     if built["refused"]:
@@ -138,6 +224,26 @@ def send_notices(c: Campaign, day: date) -> dict[str, Any]:
         outbox.send(c, name, day)
         files.append(outbox.await_acknowledgement(c, name, day))
     return {"files": files}
+
+
+def _build_notices(
+    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, day: date
+) -> tuple[list[str], str | None]:
+    """The day's notices: (names of the releases, why the contractor got none)."""
+    withheld = pc.is_in(
+        rows.column("person_id"),
+        value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
+    )
+    by_contractor = pc.and_(pc.equal(rows.column("channel"), "postal"), pc.invert(withheld))
+    made = []
+    refused = None
+    try:
+        made.append(_notices(c, connection, guard, rows.filter(by_contractor), "notices", day))
+        by_ward = rows.filter(pc.invert(by_contractor))
+    except PeriodClosed as error:
+        refused, by_ward = str(error), rows
+    made.append(_notices(c, connection, guard, by_ward, "inhouse", day))
+    return [name for name in made if name], refused
 
 
 def _notices(

@@ -1,4 +1,7 @@
-"""Who may do what with holds. An actor comes from an authenticated session (`pipelines.sign_in`), never from a name."""
+"""Who may do what with holds and with money that went astray.
+
+An actor comes from an authenticated session (`pipelines.sign_in`), never from a name.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,13 +24,17 @@ class Role(StrEnum):
 
 
 class Act(StrEnum):
-    """What is done with holds, in ward staff's words."""
+    """What is done, in ward staff's words."""
 
     LIST = "保留の一覧を見る"
     SHOW = "保留の内容を見る"
     SHOW_PROTECTED = "保護対象者の内容を見る"
     DECIDE = "保留を決定する"
     AGREE = "ほかの職員の決定に同意する"
+    LIST_MONEY = "回収と未照合の振込結果の一覧を見る"
+    SHOW_MONEY = "回収の内容を見る"
+    DECIDE_MONEY = "回収の開始や振込結果を決定する"
+    ENTER_MONEY = "回収した額を記録する"
 
 
 _MAY = {
@@ -36,6 +43,10 @@ _MAY = {
     Act.SHOW_PROTECTED: frozenset({Role.STEWARD}),
     Act.DECIDE: frozenset({Role.STEWARD}),
     Act.AGREE: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.LIST_MONEY: frozenset(Role),
+    Act.SHOW_MONEY: frozenset({Role.STEWARD, Role.APPROVER, Role.AUDITOR}),
+    Act.DECIDE_MONEY: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.ENTER_MONEY: frozenset({Role.STEWARD}),
 }
 
 

@@ -30,6 +30,8 @@ from tests.unit.ledger import (
     test_hold_decisions,
     test_moves_of_money,
     test_payments,
+    test_recoveries,
+    test_results,
     test_schema,
     test_store,
 )
@@ -38,6 +40,8 @@ from tests.unit.ledger.test_balance import *  # noqa: F403
 from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
 from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
 from tests.unit.ledger.test_payments import *  # noqa: F403
+from tests.unit.ledger.test_recoveries import *  # noqa: F403
+from tests.unit.ledger.test_results import *  # noqa: F403
 from tests.unit.ledger.test_schema import *  # noqa: F403
 from tests.unit.ledger.test_store import *  # noqa: F403
 
@@ -48,6 +52,8 @@ MODULES = (
     test_hold_decisions,
     test_moves_of_money,
     test_payments,
+    test_recoveries,
+    test_results,
     test_schema,
     test_store,
 )

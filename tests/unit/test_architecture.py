@@ -26,7 +26,9 @@ FACES = (
     "cli",
     "cli_holds",
     "cli_link",
+    "cli_money",
     "cli_quarantine",
+    "cli_zengin",
     "rehearsal",
     "sign_in",
     "terminal",
@@ -49,7 +51,17 @@ FORBIDDEN = {
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
     **dict.fromkeys(
-        ("campaign", "cli", "cli_holds", "cli_link", "cli_quarantine", "sign_in", "terminal"),
+        (
+            "campaign",
+            "cli",
+            "cli_holds",
+            "cli_link",
+            "cli_money",
+            "cli_quarantine",
+            "cli_zengin",
+            "sign_in",
+            "terminal",
+        ),
         (*AIRFLOW, *NETWORK),
     ),
 }

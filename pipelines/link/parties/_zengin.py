@@ -3,6 +3,7 @@
 Columns below are counted from 1 as in the Japanese Bankers Association's layout.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LENGTH = 120
@@ -66,27 +67,27 @@ def read_batch(content: bytes) -> Batch:
     return Batch(header, transfers, trailer, end, total)
 
 
-def write_result(batch: Batch, codes: list[int]) -> bytes:
-    """Return the records as sent, each with its result code, and the trailer with both totals.
+def write_result(batch: Batch, answers: Sequence[tuple[Transfer, int]]) -> bytes:
+    """Return the answered records as sent, each with its result code, and the trailer with the totals.
 
-    ``codes`` has one code for each transfer, 0 for processed.
+    The code is 0 for processed.
     """
     lines = [batch.header]
-    for transfer, code in zip(batch.transfers, codes, strict=True):
+    for transfer, code in answers:
         at = RESULT_COLUMN - 1
         lines.append(transfer.record[:at] + b"%d" % code + transfer.record[at + 1 :])
-    lines.append(_result_trailer(batch, codes))
+    lines.append(_result_trailer(answers))
     lines.append(batch.end)
     return b"".join(line + LINE_END for line in lines)
 
 
-def _result_trailer(batch: Batch, codes: list[int]) -> bytes:
-    amounts = [transfer.amount_yen for transfer in batch.transfers]
-    good = [amount for amount, code in zip(amounts, codes, strict=True) if code == 0]
-    failed = len(amounts) - len(good)
-    totals = b"%06d%012d" % (len(good), sum(good))
-    totals += b"%06d%012d" % (failed, batch.sum_yen - sum(good))
-    return (batch.trailer[:19] + totals).ljust(LENGTH)
+def _result_trailer(answers: Sequence[tuple[Transfer, int]]) -> bytes:
+    good = [transfer.amount_yen for transfer, code in answers if code == 0]
+    failed = [transfer.amount_yen for transfer, code in answers if code != 0]
+    totals = b"%06d%012d" * 3 % (
+        len(answers), sum(good) + sum(failed), len(good), sum(good), len(failed), sum(failed)
+    )  # fmt: skip
+    return (b"8" + totals).ljust(LENGTH)
 
 
 def _split(content: bytes) -> list[bytes]:

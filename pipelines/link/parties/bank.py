@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.link.parties._accounts import Book, judge, read_book
+from pipelines.link.parties._moods import Answers, in_mood, mood_of
 from pipelines.link.parties._sftp import Mailbox
 from pipelines.link.parties._zengin import Batch, NotAPaymentFile, read_batch, write_result
 from pipelines.link.parties.party import Answer, Delivery, Party, Refused, write_whole
@@ -52,16 +53,26 @@ def _post_once(posted: Path, name: str, batch: Batch) -> None:
 
 def _send_result(party: Party, box: Mailbox, delivery: Delivery, batch: Batch) -> None:
     book: Book = read_book(party.inputs / "accounts.csv")
-    codes = [judge(transfer, book) for transfer in batch.transfers]
+    answers = [(transfer, judge(transfer, book)) for transfer in batch.transfers]
+    own, later = in_mood(mood_of(party.inputs, delivery.name), answers)
+    _send_answers(party, box, delivery, f"result_{delivery.name}", batch, own)
+    if later:
+        name = delivery.name.replace("payments_", "results_", 1)
+        _send_answers(party, box, delivery, name, batch, later)
+
+
+def _send_answers(
+    party: Party, box: Mailbox, delivery: Delivery, name: str, batch: Batch, answers: Answers
+) -> None:
     manifest: dict[str, Any] = delivery.manifest
     party.send(
         box,
-        f"result_{delivery.name}",
-        write_result(batch, codes),
+        name,
+        write_result(batch, answers),
         manifest["business_date"],
         kind="result",
-        records=len(codes),
-        sum_yen=batch.sum_yen,
+        records=len(answers),
+        sum_yen=sum(transfer.amount_yen for transfer, _ in answers),
         programme=manifest["programme"],
         unpayable=manifest["unpayable"],
     )

@@ -1,5 +1,7 @@
 """A small ward in the ledger: people in households, a claim a household, and the way of a batch."""
 
+import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
 from functools import cache
@@ -9,9 +11,10 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from pipelines.ledger import payments, people, tables
+from pipelines.ledger import payments, people, results, tables
 from pipelines.ledger.engine import open_ledger
-from pipelines.ledger.payments import Declared
+from pipelines.ledger.payments import Declared, Payment
+from pipelines.ledger.results import ResultFile, Settled, Told
 from pipelines.ledger.states import Batch, Entitlement
 from pipelines.ledger.store import Ledger, Move, move
 from pipelines.matching.persons import Person, Protection
@@ -109,14 +112,30 @@ def deliver(ledger: Ledger, batch: Declared) -> None:
             payments.set_batch_state(connection, ledger.programme, batch.batch_id, {before}, after)
 
 
+def told(payment: Payment, returned: bool = False, record: int = 2, **changes: object) -> Told:
+    """The bank's result of one payment; changes: what it says else than we sent."""
+    one = Told(
+        record, payment.payment_key, "1" if returned else "0", not returned, payment.bank_code, payment.branch_code,
+        payment.account_type, payment.account_number, payment.amount_yen,
+    )  # fmt: skip
+    return one._replace(**changes)
+
+
+def take_results(ledger: Ledger, rows: Iterable[Told], name: str = "results.txt") -> Settled:
+    """The bank sends a file of results."""
+    rows = tuple(rows)
+    digest = hashlib.sha256(repr((name, rows)).encode()).hexdigest()
+    with ledger.write() as connection:
+        return results.settle(connection, ledger.programme, ResultFile(name, digest, rows), DAY)
+
+
 def settle(ledger: Ledger, batch: Declared, returned: set[str] = frozenset()) -> tuple[int, int]:
     """The bank's result: these payment keys came back, all others are paid."""
-    results = {
-        p.payment_key: ("1", False) if p.payment_key in returned else ("0", True)
-        for p in batch.payments
-    }
-    with ledger.write() as connection:
-        return payments.settle(connection, ledger.programme, {batch.batch_id: results}, DAY)
+    found = take_results(
+        ledger,
+        (told(p, p.payment_key in returned, n) for n, p in enumerate(batch.payments, start=2)),
+    )
+    return found.paid, found.returned
 
 
 def pay(ledger: Ledger, returned: set[str] = frozenset()) -> Declared:

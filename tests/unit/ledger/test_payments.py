@@ -222,39 +222,6 @@ def test_a_result_settles_every_person(ledger, two_households):
     assert (balance.paid_yen, balance.returned_yen, balance.net_yen) == (AMOUNT, 2 * AMOUNT, AMOUNT)
 
 
-@pytest.mark.parametrize("fault", ["missing", "unknown", "other", "none"])
-def test_f18_f19_a_result_that_is_not_the_batchs_changes_nothing(ledger, two_households, fault):
-    batch, _ = two_households
-    keys = [p.payment_key for p in batch.payments]
-    keys = {
-        "missing": keys[:1],
-        "unknown": [*keys, "9999999999"],
-        "other": [keys[0], "9999999999"],
-        "none": [],
-    }[fault]
-    results = dict.fromkeys(keys, ("0", True))
-    with pytest.raises(KyufuError, match="台帳2件") as caught, ledger.write() as connection:
-        payments.settle(connection, ledger.programme, {batch.batch_id: results}, DAY)
-    assert "9999999999" not in str(caught.value)
-    assert set(states(ledger).values()) == {"in_payment"}
-
-
-def test_f18_a_result_that_comes_again_changes_nothing(ledger, two_households):
-    batch, _ = two_households
-    settle(ledger, batch)
-    before = states(ledger)
-    for returned in (set(), {batch.payments[0].payment_key}):
-        with pytest.raises(KyufuError, match="settled"):
-            settle(ledger, batch, returned)
-    assert states(ledger) == before
-
-
-def test_a_result_before_delivery_is_refused(ledger, family):
-    batch = draft(ledger)
-    with pytest.raises(KyufuError, match="drafted"):
-        settle(ledger, batch)
-
-
 # after a return
 
 

@@ -313,9 +313,11 @@ def test_nothing_leads_out_of_the_last_states_and_money_moves_one_way():
     assert {a for a, b in MOVES if b == Entitlement.PAID} == {
         Entitlement.IN_PAYMENT,
         Entitlement.UNKNOWN,
+        Entitlement.RETURNED,
+        Entitlement.APPROVED,
     }
     out = {b for a, b in MOVES if a == Entitlement.PAID}
-    assert out == {Entitlement.RETURNED, Entitlement.UNCLAIMED}
+    assert out == {Entitlement.RETURNED, Entitlement.UNCLAIMED, Entitlement.INELIGIBLE}
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])

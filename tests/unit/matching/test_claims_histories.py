@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from pipelines.ledger import payments, people, tables
+from pipelines.ledger import payments, people, results, tables
 from pipelines.ledger.engine import open_engine, open_ledger
 from pipelines.ledger.payments import Declared
+from pipelines.ledger.results import ResultFile
 from pipelines.ledger.states import Batch
 from pipelines.ledger.store import Ledger
 from pipelines.matching import claims as matching
@@ -17,6 +18,7 @@ from pipelines.matching.persons import Person
 from pipelines.programme import ROOT, load_programme
 from pipelines.steps import claims as step
 from tests.claim_tables import Case, read_table, relations
+from tests.unit.ledger.ledger_world import told
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
 FIRST = date(2020, 6, 3)
@@ -75,11 +77,12 @@ class Office:
                 (Batch.SENDING, Batch.DELIVERED),
             ):
                 payments.set_batch_state(connection, programme, batch, {before}, after)
-            results = {
-                p.payment_key: ("1", False) if set(returned) & set(p.people) else ("0", True)
-                for p in drafted
-            }
-            payments.settle(connection, programme, {batch: results}, self.today)
+            rows = [
+                told(p, bool(set(returned) & set(p.people)), n)
+                for n, p in enumerate(drafted, start=2)
+            ]
+            file = ResultFile(f"result_{batch}.txt", batch, rows)
+            results.settle(connection, programme, file, self.today)
         return self.states()
 
     def states(self) -> dict[str, str]:

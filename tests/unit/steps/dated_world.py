@@ -1,11 +1,18 @@
 """A ward whose sources write most dates as era number, year, month and day."""
 
 from datetime import date
+from itertools import pairwise
+
+import sqlalchemy as sa
 
 from pipelines.intake.staging import sha256
+from pipelines.ledger import payments as ledger_payments
+from pipelines.ledger import results, tables
 from pipelines.ledger.people import read_states
-from pipelines.steps import claims, quarantine, register
+from pipelines.ledger.states import Batch
+from pipelines.steps import claims, payments, quarantine, register
 from tests.unit.intake.intake_world import PASSWORD, arrive, csv_bytes, mend
+from tests.unit.ledger.ledger_world import told
 
 DAY, NEXT = date(2020, 5, 18), date(2020, 5, 19)
 BASE = "20200427"
@@ -67,6 +74,27 @@ def states(c):
     with c.ledger.read() as connection:
         rows = read_states(connection, c.programme.id).to_pylist()
     return {row["person_id"][-1]: (row["state"], row["codes"]) for row in rows}
+
+
+def send_to_bank(c, day=DAY):
+    """Draft the day's batch and bring it to the bank; returns its id."""
+    (batch_id,) = payments.draft(c, day)["batches"]
+    way = (Batch.DRAFTED, Batch.APPROVED, Batch.SENDING, Batch.DELIVERED)
+    with c.ledger.write() as connection:
+        for before, after in pairwise(way):
+            ledger_payments.set_batch_state(connection, c.programme.id, batch_id, {before}, after)
+    return batch_id
+
+
+def settle(c, batch_id, paid=True, day=NEXT):
+    """The bank paid, or returned, the whole batch."""
+    p = tables.payment
+    with c.ledger.write() as connection:
+        rows = connection.execute(sa.select(p).filter_by(batch_id=batch_id)).all()
+        found = [told(row, not paid, number) for number, row in enumerate(rows, start=2)]
+        file = results.ResultFile("results.txt", f"hash of {batch_id} {paid}", found)
+        results.settle(connection, c.programme.id, file, day)
+        return register.take_out_gone(c, connection, day)
 
 
 def mend_changes(c, day, changes):

@@ -1,15 +1,19 @@
 """A death or departure before the base date that is notified late takes the person out, wherever the payment stands."""
 
-from itertools import pairwise
-
 import pytest
 import sqlalchemy as sa
 
-from pipelines.ledger import payments as ledger_payments
 from pipelines.ledger import tables
-from pipelines.ledger.states import Batch
 from pipelines.steps import claims, payments, register
-from tests.unit.steps.dated_world import DAY, NEXT, send_changes, send_claims, states
+from tests.unit.steps.dated_world import (
+    DAY,
+    NEXT,
+    send_changes,
+    send_claims,
+    send_to_bank,
+    settle,
+    states,
+)
 
 DATES = dict.fromkeys((1, 2, 3, 4), ("5020518", ""))
 GONE = (1, "死亡", "5020420")
@@ -28,24 +32,6 @@ def drafted(approved):
     """Everybody is in a drafted batch."""
     assert payments.draft(approved, DAY)["people"] == 4
     return approved
-
-
-def _send_to_bank(c):
-    (batch_id,) = payments.draft(c, DAY)["batches"]
-    way = (Batch.DRAFTED, Batch.APPROVED, Batch.SENDING, Batch.DELIVERED)
-    with c.ledger.write() as connection:
-        for before, after in pairwise(way):
-            ledger_payments.set_batch_state(connection, c.programme.id, batch_id, {before}, after)
-    return batch_id
-
-
-def _settle(c, batch_id, paid):
-    p = tables.payment
-    with c.ledger.write() as connection:
-        query = sa.select(p.c.payment_key, p.c.account_number).filter_by(batch_id=batch_id)
-        found = {row.payment_key: ("0", paid) for row in connection.execute(query)}
-        ledger_payments.settle(connection, c.programme.id, {batch_id: found}, NEXT)
-        return register.take_out_gone(c, connection, NEXT)
 
 
 def _findings(c):
@@ -91,22 +77,22 @@ def test_a_batch_without_the_person_goes_its_way(drafted):
 
 
 def test_what_is_sent_stays_and_the_steward_is_told(approved):
-    batch_id = _send_to_bank(approved)
+    batch_id = send_to_bank(approved)
     send_changes(approved, GONE, day=NEXT)
     counts = register.apply_changes(approved, NEXT)
     assert (counts["ineligible"], counts["paid_ineligible"]) == (0, 1)
     assert states(approved)["1"] == ("in_payment", "")
     assert _findings(approved) == ["R0000000001"]
-    _settle(approved, batch_id, paid=True)
+    settle(approved, batch_id, paid=True)
     assert states(approved)["1"] == ("paid", "")
     assert _findings(approved) == ["R0000000001"]
 
 
 def test_what_the_bank_returns_is_not_paid_again(approved):
-    batch_id = _send_to_bank(approved)
+    batch_id = send_to_bank(approved)
     send_changes(approved, GONE, day=NEXT)
     register.apply_changes(approved, NEXT)
-    assert _settle(approved, batch_id, paid=False) == {"ineligible": 1, "paid_ineligible": 0}
+    assert settle(approved, batch_id, paid=False) == {"ineligible": 1, "paid_ineligible": 0}
     assert _only_states(approved) == {
         "1": "ineligible", "2": "returned", "3": "returned", "4": "returned"
     }  # fmt: skip
