@@ -264,7 +264,8 @@ def relations(case: Case, day: str = TODAY) -> dict[str, pa.Table]:
     staged = {channel: staged_claims(case.rows("claims"), channel, day) for channel in CHANNELS}
     earlier = [
         {
-            "claim_id": row["claim"], "household_id": row["household"], "applicant_id": row["applicant"],
+            "claim_id": row["claim"], "household_id": row["household"].strip("-") or None,
+            "applicant_id": row["applicant"].strip("-") or None,
             "account_key": f"0005|001|1|{ord(row['account']):07d}" if row["account"] != "-" else None,
             "certificate_serial": row["certificate"] if row["certificate"] != "-" else None, "proxy_kind": "",
             "outcome": row["outcome"],

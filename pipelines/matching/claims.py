@@ -32,6 +32,7 @@ RESULTS = (
     "omitted",
     "reason",
     "outcome",
+    "naming",
     "claim",
 )
 

@@ -214,8 +214,9 @@ def _enter(
     outcomes = dict(relations.tuples(found["outcome"], "claim_id", "outcome"))
     _insert_claims(connection, c.programme.id, found, outcomes, day)
     for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
-        of_kind = found["claim"].filter(pc.equal(found["claim"].column("claim_kind"), kind))
-        named = of_kind.column("supersedes_id").drop_null().to_pylist()
+        naming = found["naming"].filter(found["naming"].column("is_own"))
+        of_kind = naming.filter(pc.equal(naming.column("claim_kind"), kind))
+        named = of_kind.column("named_id").to_pylist()
         _mark_named(connection, c.programme.id, named, outcome)
     findings = _findings(c, found)
     insert_rows(connection, tables.finding, findings)

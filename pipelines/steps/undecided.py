@@ -150,11 +150,13 @@ def _decided(connection: sa.Connection, programme: str, numbers: set[str]) -> di
 
 
 def _named(connection: sa.Connection, programme: str) -> set[str]:
-    """Claim numbers that a correction or withdrawal in the ledger names."""
-    t = tables.claim
+    """Claim numbers that a correction or withdrawal in the ledger names, if they were its own to name."""
+    t, f = tables.claim, tables.finding
+    refused = sa.select(f.c.claim_id).filter_by(programme=programme, code="NOT_OWN_CLAIM")
     query = sa.select(t.c.supersedes_id).where(
-        t.c.programme == programme, t.c.kind.in_(_NAMING), t.c.supersedes_id.is_not(None)
-    )
+        t.c.programme == programme, t.c.kind.in_(_NAMING), t.c.supersedes_id.is_not(None),
+        t.c.claim_id.not_in(refused),
+    )  # fmt: skip
     return set(connection.execute(query).scalars())
 
 
