@@ -118,7 +118,8 @@ def people_relation(case: Case) -> pa.Table:
     text = {name: pa.array(values, pa.string()) for name, values in columns.items()}
     table = {
         **{n: text[n] for n in text if n not in ("kana", "born", "address")},
-        "name_key": keys.name_key(text["name_kanji"]), "kana_key": keys.kana_key(text["kana"]),
+        "name_key": keys.name_key(text["name_kanji"]), "alias_key": keys.alias_key(text["name_kanji"]),
+        "kana_key": keys.kana_key(text["kana"]),
         "loose_kana_key": keys.loose_kana_key(text["kana"]), "date_key": keys.date_key(text["born"]),
         "address_key": keys.address_key(text["address"], MUNICIPALITY),
     }  # fmt: skip
