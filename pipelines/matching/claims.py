@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +27,7 @@ _EMPTY = {
     "person": "対象者が一人もいません。住民基本台帳の抽出を先に取り込んでください。",
     "earlier_claim": "台帳に申請のある人がいるのに、これまでの申請が一件も読めません。台帳を点検してください。",
 }
+_ABOUT_PEOPLE = ("DUPLICATE_CLAIM", "MEMBER_NOT_WANTED")
 RESULTS = (
     "applicant",
     "decision",
@@ -37,7 +39,6 @@ RESULTS = (
     "reason",
     "outcome",
     "naming",
-    "claim",
 )
 
 
@@ -52,6 +53,21 @@ class Matched:
     def claims(self) -> int:
         """How many claims were matched."""
         return int(self.relations["claim"].num_rows)
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Every finding once (claim_id, line, code, person_id): about the claim (line empty), a line, or a person."""
+        found = self.relations
+        of_people = found["person_finding"]
+        kept = pc.is_in(of_people["code"], value_set=pa.array(_ABOUT_PEOPLE))
+        return [
+            *({**row, "line": "", "person_id": None} for row in found["claim_finding"].to_pylist()),
+            *found["line_finding"].to_pylist(),
+            *of_people.filter(kept).to_pylist(),
+            *(
+                {**row, "line": row["person_id"], "code": "MEMBER_OMITTED"}
+                for row in found["omitted"].to_pylist()
+            ),
+        ]
 
 
 def claim_relation(channel: str, claims: pa.Table) -> pa.Table:
@@ -175,7 +191,7 @@ def _run(
         STEPS, {**relations, "rule": rule, "setting": deadline}, RESULTS,
         memory_limit="1GB", spill_folder=spill,
     )  # fmt: skip
-    return Matched(found, _codes(found["reason"]))
+    return Matched({**found, "claim": relations["claim"]}, _codes(found["reason"]))
 
 
 def _codes(reasons: pa.Table) -> dict[str, str]:
@@ -192,23 +208,31 @@ def _assert_planted_found(programme: Programme) -> None:
         programme.model_copy(update={"findings": dict.fromkeys(programme.findings, "review")})
     )
     matched = _run(programme, strict, planted.relations(programme), None)
-    decisions = matched.relations["decision"].to_pylist()
-    found = {
-        row["person_id"]: (row["state"], matched.codes.get(row["person_id"], ""))
-        for row in decisions
-    }
-    lines = {
-        (row["claim_id"], row["code"])
-        for name in ("line_finding", "claim_finding")
-        for row in matched.relations[name].to_pylist()
-    }
-    missed = planted.differences(found, lines)
+    missed = planted.differences(*_answers(matched))
     if missed:
         raise MatchingError(
             "突合の自己点検に失敗しました("
             + "、".join(missed)
             + ")。突合を止めました。SQLと設定を確認してください。"
         )
+
+
+def _answers(matched: Matched) -> tuple[planted.Answers, planted.Answers]:
+    """Everybody who was decided or freed with the codes, every claim with its outcome and findings."""
+    found = matched.relations
+    people = {
+        person: (state, frozenset(filter(None, matched.codes.get(person, "").split(";"))))
+        for person, state in tuples(found["decision"], "person_id", "state")
+    }
+    freed = dict.fromkeys(found["freed"]["person_id"].to_pylist(), ("unclaimed", frozenset[str]()))
+    codes: dict[str, set[str]] = defaultdict(set)
+    for row in matched.findings():
+        codes[row["claim_id"]].add(row["code"])
+    claims = {
+        claim: (outcome, frozenset(codes[claim]))
+        for claim, outcome in tuples(found["outcome"], "claim_id", "outcome")
+    }
+    return {**freed, **people}, claims
 
 
 def held_share(matched: Matched) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from pipelines.intake.layouts import load_layout
 from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
-from pipelines.ledger.bulk import insert_rows, load
+from pipelines.ledger.bulk import load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, add_refusal, fetch, move, record, staged
 from pipelines.matching import claims as matching
@@ -285,8 +285,8 @@ def _enter(
         of_kind = naming.filter(pc.equal(naming.column("claim_kind"), kind))
         named = of_kind.column("named_id").to_pylist()
         _mark_named(connection, c.programme.id, named, outcome)
-    findings = _findings(c, found)
-    insert_rows(connection, tables.finding, findings)
+    findings = matched.findings()
+    _insert_findings(c, connection, findings)
     decided = relations.tuples(found["decision"], "person_id", "state", "claim_id")
     freed = found["freed"].column("person_id").to_pylist()
     moves = [
@@ -302,6 +302,17 @@ def _enter(
     }
     record(connection, c.programme.id, "claims.decided", "system", f"claims:{day}", result, day)
     return result
+
+
+def _insert_findings(
+    c: Campaign, connection: sa.Connection, findings: list[dict[str, Any]]
+) -> None:
+    own = ("claim_id", "line", "code", "person_id")
+    severity = c.programme.findings
+    rows = (
+        (c.programme.id, severity[row["code"]], *(row[name] for name in own)) for row in findings
+    )
+    load(connection, tables.finding, ("programme", "severity", *own), rows)
 
 
 def _insert_claims(
@@ -349,27 +360,3 @@ def _mark_named(
             .where(t.c.outcome.not_in(["withdrawn", "paid"]))
             .values(outcome=outcome)
         )
-
-
-def _findings(c: Campaign, found: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Every finding once: about the claim (line empty), a line, or a person."""
-    rows = [
-        *({**row, "line": "", "person_id": None} for row in found["claim_finding"].to_pylist()),
-        *found["line_finding"].to_pylist(),
-        *(
-            row
-            for row in found["person_finding"].to_pylist()
-            if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_NOT_WANTED")
-        ),
-        *(
-            {**row, "line": row["person_id"], "code": "MEMBER_OMITTED"}
-            for row in found["omitted"].to_pylist()
-        ),
-    ]
-    return [
-        {
-            "programme": c.programme.id, "claim_id": row["claim_id"], "line": row["line"], "code": row["code"],
-            "severity": c.programme.findings[row["code"]], "person_id": row["person_id"],
-        }
-        for row in rows
-    ]  # fmt: skip
