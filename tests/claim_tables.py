@@ -118,7 +118,8 @@ def people_relation(case: Case) -> pa.Table:
     text = {name: pa.array(values, pa.string()) for name, values in columns.items()}
     table = {
         **{n: text[n] for n in text if n not in ("kana", "born", "address")},
-        "name_key": keys.name_key(text["name_kanji"]), "kana_key": keys.kana_key(text["kana"]),
+        "name_key": keys.name_key(text["name_kanji"]), "alias_key": keys.alias_key(text["name_kanji"]),
+        "kana_key": keys.kana_key(text["kana"]),
         "loose_kana_key": keys.loose_kana_key(text["kana"]), "date_key": keys.date_key(text["born"]),
         "address_key": keys.address_key(text["address"], MUNICIPALITY),
     }  # fmt: skip
@@ -264,7 +265,8 @@ def relations(case: Case, day: str = TODAY) -> dict[str, pa.Table]:
     staged = {channel: staged_claims(case.rows("claims"), channel, day) for channel in CHANNELS}
     earlier = [
         {
-            "claim_id": row["claim"], "household_id": row["household"], "applicant_id": row["applicant"],
+            "claim_id": row["claim"], "household_id": row["household"].strip("-") or None,
+            "applicant_id": row["applicant"].strip("-") or None,
             "account_key": f"0005|001|1|{ord(row['account']):07d}" if row["account"] != "-" else None,
             "certificate_serial": row["certificate"] if row["certificate"] != "-" else None, "proxy_kind": "",
             "outcome": row["outcome"],

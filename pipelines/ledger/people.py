@@ -161,6 +161,42 @@ def read_states(connection: sa.Connection, programme: str) -> pa.Table:
     )
 
 
+STANDING = pa.schema([(name, pa.string()) for name in ("person_id", "state", "claim_id")])
+
+
+def states_among(connection: sa.Connection, programme: str, people: Sequence[str]) -> pa.Table:
+    """State and deciding claim of these people (schema `STANDING`), in no order.
+
+    Raises:
+        KyufuError: one of them is not in the ledger.
+    """
+    e = tables.entitlement
+    with staged(connection, "asked_person", ["person_id"], ((p,) for p in people)) as asked:
+        query = sa.select(e.c.person_id, e.c.state, e.c.claim_id).join_from(
+            asked, e, (e.c.programme == programme) & (e.c.person_id == asked.c.person_id)
+        )
+        found = fetch(connection, query, STANDING)
+    if found.num_rows != len(people):
+        raise KyufuError(
+            f"対象者のうち{len(people) - found.num_rows:,}人が台帳にありません。台帳を点検してください。"
+        )
+    return found
+
+
+def assert_everybody(connection: sa.Connection, programme: str, people: int) -> None:
+    """Assert that the ledger has exactly so many people.
+
+    Raises:
+        KyufuError: it has more or fewer.
+    """
+    e = tables.entitlement
+    count = sa.select(sa.func.count()).select_from(e).filter_by(programme=programme)
+    if (known := connection.execute(count).scalar_one()) != people:
+        raise KyufuError(
+            f"対象者は基準日台帳と追加で{people:,}人ですが、台帳には{known:,}人います。台帳を点検してください。"
+        )
+
+
 def states_of(
     connection: sa.Connection, programme: str, people: Iterable[str]
 ) -> dict[str, Entitlement]:

@@ -4,11 +4,21 @@ import re
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.outputs import yucho
 
 # Yucho's branches end in 8 or 9 (see `yucho`); anything else under its code is a symbol written as a branch
 _PLAIN = re.compile(r"(?!9900\|\d\d[0-7])\d{4}\|\d{3}\|[124]\|\d{7}", re.ASCII)
+
+_COLUMNS = (
+    "bank_code",
+    "branch_code",
+    "account_type",
+    "account_number",
+    "yucho_symbol",
+    "yucho_number",
+)
 
 
 @dataclass(frozen=True)
@@ -39,17 +49,25 @@ def read_account(
     return Account(parts if _PLAIN.fullmatch("|".join(parts)) else None, converted=False)
 
 
-def read_accounts(claims: pa.Table) -> list[Account]:
-    """The account of every staged claim, in order."""
-    columns = (
-        claims.column(name).to_pylist()
-        for name in (
-            "bank_code",
-            "branch_code",
-            "account_type",
-            "account_number",
-            "yucho_symbol",
-            "yucho_number",
-        )
+def account_columns(claims: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Of every staged claim, in order: its account as one text, null where there is none; whether it was converted.
+
+    Accounts of other banks, nearly all, are read as columns; what names Yucho or is no plain account, one by one.
+    """
+    bank, *rest, symbol, symbol_number = (claims.column(name) for name in _COLUMNS)
+    keys = pc.binary_join_element_wise(bank, *rest, "|").combine_chunks()
+    given = pc.binary_join_element_wise(symbol, symbol_number, "")
+    is_plain = pc.and_(
+        pc.match_substring_regex(keys, r"^[0-9]{4}\|[0-9]{3}\|[124]\|[0-9]{7}$"),
+        pc.and_(pc.not_equal(bank, yucho.BANK_CODE), pc.equal(given, "")),
     )
-    return [read_account(*row) for row in zip(*columns, strict=True)]
+    others = claims.filter(pc.invert(is_plain))
+    rows = zip(*(others.column(name).to_pylist() for name in _COLUMNS), strict=True)
+    read = [read_account(*row) for row in rows]
+    is_other = pc.invert(is_plain).combine_chunks()
+    own = pa.array([account.key for account in read], pa.string())
+    converted = pa.array([account.converted for account in read], pa.bool_())
+    return (
+        pc.replace_with_mask(keys, is_other, own),
+        pc.replace_with_mask(is_other, is_other, converted),
+    )

@@ -82,6 +82,8 @@ def connect(
             # A name that is no relation must fail, not find a Python variable of that name.
             "python_enable_replacements": False,
             "autoinstall_known_extensions": False,
+            # Its Bloom filters cannot be pushed into a scan of an Arrow table: the statement would fail.
+            "disabled_optimizers": "join_filter_pushdown",
         },
     )
 

@@ -24,6 +24,9 @@ FINDINGS = {
     for f in (
         Finding("HEAD_NOT_FOUND", "none", "申請者が対象者の中に見つかりません。"),
         Finding("NOT_HEAD", "hold", "申請者が世帯主ではありません。"),
+        Finding(
+            "NOT_OWN_CLAIM", "hold", "訂正・取下げが、申請者のものではない申請を指しています。"
+        ),
         Finding("HEAD_DIED", "hold", "世帯主が基準日以後に亡くなっています。"),
         Finding("HEAD_PROTECTED", "hold", "世帯主あての申請は区が直接受け付けます。"),
         Finding("MEMBER_NOT_FOUND", "drop", "申請書の行に当たる人が見つかりません。"),

@@ -51,6 +51,21 @@ EARLIER = pa.schema(
     ]
 )
 
+# what the SQL is given: schema, and the columns that always have a value, for a rule would not see a row without it
+INPUTS = {
+    "claim": (
+        CLAIM,
+        (
+            "claim_id", "channel", "arrival", "effective_on", "claim_kind", "proxy_kind", "account_fault",
+            "yucho_converted", "deficient",
+        ),
+    ),
+    "member": (MEMBER, ("claim_id", "line", "not_wanted")),
+    "person": (PERSON, ("person_id", "state", "is_head", "protected", "died")),
+    "newcomer": (NEWCOMER, ()),
+    "earlier_claim": (EARLIER, ("claim_id", "proxy_kind", "outcome")),
+}  # fmt: skip
+
 
 def tuples(rows: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
     """The rows as plain tuples of these columns."""

@@ -130,19 +130,6 @@ class Campaign:
         """Everybody eligible (schema `PEOPLE`): the snapshot and the additions."""
         return pa.concat_tables([self.snapshot_people, self.additions()])
 
-    def people_with_states(self) -> pa.Table:
-        """`people()` with state, claim_id, codes and form_route of the ledger."""
-        with self.ledger.read() as connection:
-            states = people.read_states(connection, self.programme.id)
-        found = self.people()
-        order = pc.index_in(
-            found.column("person_id"), value_set=states.column("person_id").combine_chunks()
-        )
-        states = states.take(order)
-        for name in ("state", "claim_id", "codes", "form_route"):
-            found = found.append_column(name, states.column(name))
-        return found
-
     def guard(self, day: date) -> Guard:
         """The present state of protection, for the gate."""
         with self.ledger.read() as connection:

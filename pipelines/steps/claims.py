@@ -10,19 +10,21 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import InputRefused, PeriodRefused
-from pipelines.intake import attachments
+from pipelines.intake import attachments, keys
 from pipelines.intake.layouts import load_layout
 from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import people, tables
-from pipelines.ledger.bulk import insert_rows, load
+from pipelines.ledger.bulk import load
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, add_refusal, fetch, move, record, staged
 from pipelines.matching import claims as matching
 from pipelines.matching import relations
+from pipelines.matching.engine import MatchingError
+from pipelines.matching.reach import asked_of_claims, named_by, people_within_reach
 from pipelines.steps import fetching, inbox, register, undecided
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.deliveries import USED
+from pipelines.steps.deliveries import LINKED, USED
 
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
@@ -118,7 +120,10 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
         c.guard(day).assert_lists_current(c.programme, day)
         taken = undecided.open_claims(c, connection, wanted)
         relations = _relations(c, connection, taken, day)
-        matched = matching.match_claims(c.programme, relations, c.home / "spill")
+        matched = matching.match_claims(
+            c.programme, relations, c.home / "spill",
+            never_empty=_never_empty(connection, c.programme.id),
+        )  # fmt: skip
         matching.assert_plausible(c.programme, matched, day)
         left_out = _tell_left_out(c, connection, taken, day)
         return {**_enter(c, connection, matched, day), **left_out, **used}
@@ -129,21 +134,58 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
 def _relations(
     c: Campaign, connection: sa.Connection, taken: list[undecided.Open], day: date
 ) -> dict[str, pa.Table]:
-    """The claims to decide with everything they are matched against."""
+    """The claims to decide with everything within their reach that they are matched against."""
     channels = {dataset: channel for channel, dataset in CHANNELS.items()}
-    claims = [matching.claim_relation(channels[t.delivery.dataset], t.claims) for t in taken]
-    members = [matching.member_relation(t.members) for t in taken]
+    claims = pa.concat_tables(
+        [matching.claim_relation(channels[t.delivery.dataset], t.claims) for t in taken]
+    )
+    members = pa.concat_tables([matching.member_relation(t.members) for t in taken])
     late = register.late_arrivals(c, day)
     newcomers = relations.NEWCOMER.empty_table()
     if late is not None:
         newcomers = late.select(relations.NEWCOMER.names).cast(relations.NEWCOMER)
-    protected = people.protected_ids(connection, c.programme.id)
+    earlier = _earlier_claims(connection, c.programme.id, claims)
+    named = _people_of_named(connection, c.programme.id, claims, earlier)
+    everybody = c.people()
+    people.assert_everybody(connection, c.programme.id, everybody.num_rows)
+    everybody = everybody.append_column("alias_key", keys.alias_key(everybody.column("name_kanji")))
+    reached = people_within_reach(everybody, claims, members, named)
+    ids = reached.column("person_id")
+    states = people.states_among(connection, c.programme.id, ids.to_pylist())
+    states = states.take(pc.index_in(ids, value_set=states.column("person_id").combine_chunks()))
+    for name in ("state", "claim_id"):
+        reached = reached.append_column(name, states.column(name))
+    protected = _protected(connection, c.programme.id)
     died = register.died_since_base_date(c, day)
     return {
-        "claim": pa.concat_tables(claims), "member": pa.concat_tables(members),
-        "person": matching.person_relation(c.people_with_states(), protected, died),
-        "newcomer": newcomers, "earlier_claim": _earlier_claims(connection, c.programme.id),
+        "claim": claims, "member": members, "person": matching.person_relation(reached, protected, died),
+        "newcomer": newcomers, "earlier_claim": earlier,
     }  # fmt: skip
+
+
+def _protected(connection: sa.Connection, programme: str) -> set[str]:
+    """Everybody who is protected.
+
+    Raises:
+        MatchingError: nobody is, though the lists that were linked protect somebody.
+    """
+    found = people.protected_ids(connection, programme)
+    s = tables.step
+    linked = sa.select(s.c.result).where(s.c.programme == programme, s.c.name.like(f"{LINKED}%"))
+    brought = sum(result["protections"] for result in connection.execute(linked).scalars())
+    if brought and not found:
+        raise MatchingError(
+            f"protection: 名簿から{brought:,}件の保護を記録しましたが、台帳に一件もありません。"
+            "台帳を点検してください。"
+        )
+    return found
+
+
+def _never_empty(connection: sa.Connection, programme: str) -> set[str]:
+    """Which relations must have rows, as another table of the ledger tells."""
+    e = tables.entitlement
+    on_a_claim = sa.exists().where(e.c.programme == programme, e.c.claim_id.is_not(None))
+    return {"earlier_claim"} if connection.execute(sa.select(on_a_claim)).scalar_one() else set()
 
 
 def _tell_left_out(
@@ -189,21 +231,46 @@ def _rows(rows: tuple[int, ...]) -> str:
     return f"原本の{shown}行目" + ("ほか" if len(rows) > _ROWS_SHOWN else "")
 
 
-def _earlier_claims(connection: sa.Connection, programme: str) -> pa.Table:
+def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table) -> pa.Table:
+    """The claims in the ledger that have an account or certificate of these claims, or are named by one of them.
+
+    The first claim of the ledger is always among them: no rows mean that the ledger has no claims.
+    """
     t = tables.claim
     account = (
         t.c.bank_code + "|" + t.c.branch_code + "|" + t.c.account_type + "|" + t.c.account_number
     )
-    made = {
-        "account_key": account,
-        "supplements_id": sa.case((t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id)),
-    }
+    supplemented = sa.case((t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id))
+    made = {"account_key": account, "supplements_id": supplemented}
     columns = [made[n] if n in made else t.c[n] for n in relations.EARLIER.names]
-    return fetch(
-        connection,
-        sa.select(*columns).where(t.c.programme == programme).order_by(t.c.claim_id),
-        relations.EARLIER,
-    )
+    first = sa.select(sa.func.min(t.c.claim_id)).where(t.c.programme == programme)
+    values = ((value,) for value in asked_of_claims(claims).to_pylist())
+    with staged(connection, "asked_of_claims", ["value"], values) as table:
+        is_asked = [
+            part.in_(sa.select(table.c.value))
+            for part in (account, t.c.certificate_serial, t.c.claim_id, supplemented)
+        ]
+        query = sa.select(*columns).where(
+            t.c.programme == programme, sa.or_(t.c.claim_id == first.scalar_subquery(), *is_asked)
+        )
+        return fetch(connection, query.order_by(t.c.claim_id), relations.EARLIER)
+
+
+def _people_of_named(
+    connection: sa.Connection, programme: str, claims: pa.Table, earlier: pa.Table
+) -> set[str]:
+    """Who made the earlier claims that these claims name, and who stands on one of them or on its supplements."""
+    found = named_by(claims, earlier)
+    if not found.num_rows:
+        return set()
+    e = tables.entitlement
+    ids = ((claim_id,) for claim_id in found.column("claim_id").to_pylist())
+    with staged(connection, "named_claim", ["claim_id"], ids) as table:
+        query = sa.select(e.c.person_id).where(
+            e.c.programme == programme, e.c.claim_id.in_(sa.select(table.c.claim_id))
+        )
+        on_them = set(connection.execute(query).scalars())
+    return on_them.union(found.column("applicant_id").drop_null().to_pylist())
 
 
 def _enter(
@@ -214,11 +281,12 @@ def _enter(
     outcomes = dict(relations.tuples(found["outcome"], "claim_id", "outcome"))
     _insert_claims(connection, c.programme.id, found, outcomes, day)
     for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
-        of_kind = found["claim"].filter(pc.equal(found["claim"].column("claim_kind"), kind))
-        named = of_kind.column("supersedes_id").drop_null().to_pylist()
+        naming = found["naming"].filter(found["naming"].column("is_own"))
+        of_kind = naming.filter(pc.equal(naming.column("claim_kind"), kind))
+        named = of_kind.column("named_id").to_pylist()
         _mark_named(connection, c.programme.id, named, outcome)
-    findings = _findings(c, found)
-    insert_rows(connection, tables.finding, findings)
+    findings = matched.findings()
+    _insert_findings(c, connection, findings)
     decided = relations.tuples(found["decision"], "person_id", "state", "claim_id")
     freed = found["freed"].column("person_id").to_pylist()
     moves = [
@@ -234,6 +302,17 @@ def _enter(
     }
     record(connection, c.programme.id, "claims.decided", "system", f"claims:{day}", result, day)
     return result
+
+
+def _insert_findings(
+    c: Campaign, connection: sa.Connection, findings: list[dict[str, Any]]
+) -> None:
+    own = ("claim_id", "line", "code", "person_id")
+    severity = c.programme.findings
+    rows = (
+        (c.programme.id, severity[row["code"]], *(row[name] for name in own)) for row in findings
+    )
+    load(connection, tables.finding, ("programme", "severity", *own), rows)
 
 
 def _insert_claims(
@@ -281,27 +360,3 @@ def _mark_named(
             .where(t.c.outcome.not_in(["withdrawn", "paid"]))
             .values(outcome=outcome)
         )
-
-
-def _findings(c: Campaign, found: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Every finding once: about the claim (line empty), a line, or a person."""
-    rows = [
-        *({**row, "line": "", "person_id": None} for row in found["claim_finding"].to_pylist()),
-        *found["line_finding"].to_pylist(),
-        *(
-            row
-            for row in found["person_finding"].to_pylist()
-            if row["code"] in ("DUPLICATE_CLAIM", "MEMBER_NOT_WANTED")
-        ),
-        *(
-            {**row, "line": row["person_id"], "code": "MEMBER_OMITTED"}
-            for row in found["omitted"].to_pylist()
-        ),
-    ]
-    return [
-        {
-            "programme": c.programme.id, "claim_id": row["claim_id"], "line": row["line"], "code": row["code"],
-            "severity": c.programme.findings[row["code"]], "person_id": row["person_id"],
-        }
-        for row in rows
-    ]  # fmt: skip

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from pipelines.matching.accounts import read_account, read_accounts
+from pipelines.matching.accounts import account_columns, read_account
 
 COLUMNS = (
     "bank_code",
@@ -56,8 +56,11 @@ def test_every_staged_claim_has_its_account_in_order():
             for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)
         }
     )
-    assert [account.key for account in read_accounts(table)] == [key for _, key, _ in CASES]
+    keys, converted = account_columns(table)
+    assert keys.to_pylist() == [key for _, key, _ in CASES]
+    assert converted.to_pylist() == [yes for _, _, yes in CASES]
 
 
 def test_no_claims_no_accounts():
-    assert read_accounts(pa.table({name: pa.array([], pa.string()) for name in COLUMNS})) == []
+    empty = pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
+    assert [len(column) for column in account_columns(empty)] == [0, 0]

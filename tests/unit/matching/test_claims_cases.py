@@ -6,7 +6,6 @@ All cases are matched in one run (each with names of its own) and each is judged
 import random
 from collections import defaultdict
 from functools import cache
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -15,7 +14,6 @@ from pipelines.matching import claims as matching
 from pipelines.matching.findings import FINDINGS
 from pipelines.matching.relations import tuples
 from pipelines.programme import ROOT, load_programme
-from pipelines.steps import claims as step
 from pipelines.steps import register, waiting_changes
 from tests.claim_tables import FOLDER, Case, apart, read_cases, relations
 
@@ -56,7 +54,7 @@ def _answers(shuffled: int | None = None) -> dict[int, tuple[dict, dict]]:
         assert person not in people[number]
         people[number][person] = ("unclaimed", "")
     codes = defaultdict(set)
-    for row in step._findings(SimpleNamespace(programme=PROGRAMME), matched.relations):
+    for row in matched.findings():
         codes[row["claim_id"]].add(row["code"])
     claims: dict[int, dict] = defaultdict(dict)
     for claim_id, outcome in tuples(matched.relations["outcome"], "claim_id", "outcome"):

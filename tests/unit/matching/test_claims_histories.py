@@ -15,6 +15,7 @@ from pipelines.ledger.states import Batch
 from pipelines.ledger.store import Ledger
 from pipelines.matching import claims as matching
 from pipelines.matching.persons import Person
+from pipelines.matching.reach import people_within_reach
 from pipelines.programme import ROOT, load_programme
 from pipelines.steps import claims as step
 from tests.claim_tables import Case, read_table, relations
@@ -55,7 +56,13 @@ class Office:
                 },
             )
             found = relations(case, f"{self.today:%Y%m%d}")
-            found["earlier_claim"] = step._earlier_claims(connection, PROGRAMME.id)
+            found["earlier_claim"] = step._earlier_claims(connection, PROGRAMME.id, found["claim"])
+            named = step._people_of_named(
+                connection, PROGRAMME.id, found["claim"], found["earlier_claim"]
+            )
+            found["person"] = people_within_reach(
+                found["person"], found["claim"], found["member"], named
+            )
             matched = matching.match_claims(PROGRAMME, found)
             step._enter(SimpleNamespace(programme=PROGRAMME), connection, matched, self.today)
         self.today += timedelta(days=1)

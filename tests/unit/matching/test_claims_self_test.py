@@ -1,8 +1,10 @@
 """A match that cannot match fails loudly: planted claims, an empty relation, an implausible day."""
 
+import re
 import shutil
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from pipelines.matching import claims as matching
@@ -10,6 +12,7 @@ from pipelines.matching import planted
 from pipelines.matching.engine import MatchingError
 from pipelines.matching.findings import FINDINGS, rules
 from pipelines.programme import ROOT, ProgrammeError, load_programme
+from pipelines.steps import register, waiting_changes
 from tests.claim_tables import FOLDER, Case, read_cases, relations
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
@@ -18,20 +21,27 @@ CLEAN = read_cases(FOLDER / "applicant.txt")[0]
 
 # step -> what is put in its place: a rule that runs and finds nothing, or everything alike
 BROKEN = {
-    "04_applicant_candidate.sql": (
+    "01_claimant_candidate.sql": (
         "in_household where tier is not null",
         "in_household where tier > 9",
     ),
-    "06_line_candidate.sql": ("where tier is not null", "where tier > 9"),
-    "08_line_finding.sql": (
+    "03_naming.sql": ("then false", "then true"),
+    "04_forgotten.sql": ("where naming.is_own", "where false"),
+    "06_current_claim.sql": ("where is_own", "where false"),
+    "08_line_candidate.sql": ("where tier is not null", "where tier > 9"),
+    "10_line_finding.sql": (
         "where\n    line.person_id is null\n",
         "where\n    false and line.person_id is null\n",
     ),
-    "09_touch.sql": ("rivals.accounts > 1", "rivals.accounts > 9"),
-    "10_shared_account.sql": ("having count(distinct household) > 1", "having false"),
-    "12_claim_finding.sql": ("fact.effective_on > setting.deadline", "false"),
-    "13_person_finding.sql": ("where is_disputed or place > 1", "where false"),
-    "14_decision.sql": ("when holds = 1 then 'held'", "when false then 'held'"),
+    "11_touch.sql": ("rivals.accounts > 1", "rivals.accounts > 9"),
+    "12_shared_account.sql": ("having count(distinct household) > 1", "having false"),
+    "13_shared_certificate.sql": ("having count(distinct applicant_id) > 1", "having false"),
+    "14_claim_finding.sql": ("fact.effective_on > setting.deadline", "false"),
+    "15_person_finding.sql": ("where is_disputed or place > 1", "where false"),
+    "16_decision.sql": ("when holds = 1 then 'held'", "when false then 'held'"),
+    "17_freed.sql": ("where candidate.ledger_state", "where false and candidate.ledger_state"),
+    "18_omitted.sql": ("where candidate.state", "where false and candidate.state"),
+    "20_outcome.sql": ("fate.weight = 5 or", ""),
 }
 
 
@@ -57,16 +67,64 @@ def test_a_rule_that_finds_nothing_any_more_stops_the_match(steps, name):
         matching.match_claims(PROGRAMME, relations(CLEAN))
 
 
-def test_an_emptied_rule_names_its_step(steps):
-    (steps / "10_shared_account.sql").write_text("", encoding="utf-8")
+def test_every_finding_that_matching_makes_is_planted():
+    planted_codes = set().union(*(codes for _, codes in planted.claims().values()))
+    made_elsewhere = {waiting_changes.CODE, register.PAID_NOT_ELIGIBLE}
+    assert planted_codes == set(FINDINGS) - made_elsewhere
+
+
+def test_every_code_that_the_sql_knows_is_a_finding():
+    text = "".join(path.read_text(encoding="utf-8") for path in matching.STEPS)
+    known = set(re.findall(r"'([A-Z][A-Z_]+)'", text)) | {"MEMBER_OMITTED"}
+    assert known == set(FINDINGS) - {waiting_changes.CODE, register.PAID_NOT_ELIGIBLE}
+
+
+@pytest.mark.parametrize("name", ["claim", "member", "person", "newcomer", "earlier_claim"])
+def test_a_missing_input_is_an_error_not_an_empty_result(name):
+    found = relations(CLEAN)
+    del found[name]
+    with pytest.raises(MatchingError, match=f"{name}: 突合の入力がないか、列が違います"):
+        matching.match_claims(PROGRAMME, found)
+
+
+def test_an_input_without_a_column_that_a_rule_reads_is_an_error():
+    found = relations(CLEAN)
+    found["earlier_claim"] = found["earlier_claim"].drop_columns(["certificate_serial"])
+    with pytest.raises(MatchingError, match="earlier_claim: 突合の入力がないか、列が違います"):
+        matching.match_claims(PROGRAMME, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("person", "state"), ("claim", "effective_on"), ("person", "protected")]
+)
+def test_a_value_that_a_rule_cannot_do_without_stops_the_match(name, column):
+    found = relations(CLEAN)
+    table = found[name]
+    nothing = pa.nulls(table.num_rows, table.schema.field(column).type)
+    found[name] = table.set_column(table.column_names.index(column), column, nothing)
     with pytest.raises(
-        MatchingError, match=r"step 10_shared_account\.sql: must be exactly one select"
+        MatchingError, match=rf"{name}\.{column}: {table.num_rows}行に値がありません"
+    ):
+        matching.match_claims(PROGRAMME, found)
+
+
+def test_no_earlier_claims_though_there_are_some_is_an_error():
+    found = relations(CLEAN)
+    assert found["earlier_claim"].num_rows == 0
+    with pytest.raises(MatchingError, match=r"earlier_claim: .*これまでの申請が一件も読めません"):
+        matching.match_claims(PROGRAMME, found, never_empty={"earlier_claim"})
+
+
+def test_an_emptied_rule_names_its_step(steps):
+    (steps / "12_shared_account.sql").write_text("", encoding="utf-8")
+    with pytest.raises(
+        MatchingError, match=r"step 12_shared_account\.sql: must be exactly one select"
     ):
         matching.match_claims(PROGRAMME, relations(CLEAN))
 
 
 def test_a_missing_rule_names_the_relation(steps, monkeypatch):
-    left = [path for path in matching.STEPS if path.name != "10_shared_account.sql"]
+    left = [path for path in matching.STEPS if path.name != "12_shared_account.sql"]
     monkeypatch.setattr(matching, "STEPS", left)
     with pytest.raises(MatchingError, match="relation shared_account is missing"):
         matching.match_claims(PROGRAMME, relations(CLEAN))
@@ -79,8 +137,8 @@ def test_nobody_to_match_against_is_an_error_not_an_empty_result():
 
 
 def test_the_message_of_a_failed_self_test_names_planted_people_only(steps):
-    text = (steps / "14_decision.sql").read_text(encoding="utf-8")
-    (steps / "14_decision.sql").write_text(
+    text = (steps / "16_decision.sql").read_text(encoding="utf-8")
+    (steps / "16_decision.sql").write_text(
         text.replace("then 'held'", "then 'approved'"), encoding="utf-8"
     )
     with pytest.raises(MatchingError) as caught:

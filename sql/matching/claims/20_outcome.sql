@@ -25,16 +25,24 @@ repeated as (
 ),
 
 taken_back as (
-    select distinct supersedes_id as claim_id
-    from claim
-    where claim_kind = 'withdrawal'
+    select distinct named_id as claim_id
+    from naming
+    where claim_kind = 'withdrawal' and is_own
+),
+
+-- a withdrawal that takes nothing back waits for a steward
+refused as (
+    select claim_id
+    from naming
+    where claim_kind = 'withdrawal' and not is_own
 )
 
 select
     claim.claim_id,
     case
-        when applicant.claim_id is null and (claim.claim_kind = 'withdrawal' or taken_back.claim_id is not null)
-            then 'withdrawn'
+        when taken_back.claim_id is not null then 'withdrawn'
+        when refused.claim_id is not null then 'unresolved'
+        when claim.claim_kind = 'withdrawal' then 'withdrawn'
         when applicant.claim_id is null then 'superseded'
         when applicant.person_id is null then 'unresolved'
         when fate.weight = 1 then 'held'
@@ -49,3 +57,4 @@ left join applicant on claim.claim_id = applicant.claim_id
 left join fate on claim.claim_id = fate.claim_id
 left join repeated on claim.claim_id = repeated.claim_id
 left join taken_back on claim.claim_id = taken_back.claim_id
+left join refused on claim.claim_id = refused.claim_id

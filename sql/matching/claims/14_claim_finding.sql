@@ -67,6 +67,11 @@ fact as (
 
 select claim_id, 'HEAD_NOT_FOUND' as code from fact where person_id is null
 union all
+select naming.claim_id, 'NOT_OWN_CLAIM' as code
+from naming
+left join applicant on naming.claim_id = applicant.claim_id
+where not naming.is_own and (naming.claim_kind = 'withdrawal' or applicant.claim_id is not null)
+union all
 select claim_id, 'HEAD_DIED' as code from fact where head_died and not is_only_own
 union all
 select claim_id, 'NOT_HEAD' as code from fact
