@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from pipelines.errors import KyufuError
 from pipelines.ledger import payments, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.recoveries import open_recoveries
