@@ -12,6 +12,12 @@ import pyarrow as pa
 
 Found = Mapping[str, set[tuple[str, ...]]]
 _KEYS = ["claim_id", "line"]
+# of a claim without numbers: its own key, the person's, the tier where the address agrees too
+_FAR = (
+    ("name_key", "name_key", 1),
+    ("name_key", "alias_key", 1),
+    ("loose_kana_key", "loose_kana_key", 3),
+)
 _WAITING = ("held", "claimed", "declined")
 _PAID = ("approved", "in_payment", "unknown", "paid")
 
@@ -58,7 +64,9 @@ def _set(rows: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
 def _join(left: pd.DataFrame, right: pd.DataFrame, pairs: dict[str, str]) -> pd.DataFrame:
     """An inner join on left column -> right column, in which nothing that is missing meets; the right's names win."""
     mine, theirs = left.dropna(subset=list(pairs)), right.dropna(subset=list(pairs.values()))
-    return mine.merge(theirs, left_on=list(pairs), right_on=list(pairs.values()), suffixes=("_l", ""))
+    return mine.merge(
+        theirs, left_on=list(pairs), right_on=list(pairs.values()), suffixes=("_l", "")
+    )
 
 
 def _one(found: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -86,7 +94,7 @@ def _claimants(claim: pd.DataFrame, person: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
     found.append(near[near.tier > 0])
     rest = rest[rest.household_id.isna()]
-    for own, key, tier in (("name_key", "name_key", 1), ("name_key", "alias_key", 1), ("loose_kana_key", "loose_kana_key", 3)):  # fmt: skip
+    for own, key, tier in _FAR:
         far = _join(rest, people, {own: key, "date_key": "date_key"})
         far = far[far.channel.eq("online") | far.household_id.isna()]
         found.append(far.assign(tier=np.where(far.address_key.eq(far.address_key_l), tier, tier + 1)))  # fmt: skip
@@ -95,7 +103,10 @@ def _claimants(claim: pd.DataFrame, person: pd.DataFrame) -> pd.DataFrame:
     all_claims = claim[["claim_id", "channel"]].merge(chosen, on="claim_id", how="left")
     made = all_claims.merge(person[columns], on="person_id", how="left")
     return made.assign(
-        **{n: made[n].astype("boolean").fillna(False).astype(bool) for n in ("is_head", "protected")}
+        **{
+            n: made[n].astype("boolean").fillna(False).astype(bool)
+            for n in ("is_head", "protected")
+        }
     )
 
 
@@ -147,7 +158,9 @@ def _current(claim: pd.DataFrame, naming: pd.DataFrame) -> pd.DataFrame:
 
 def _lines(member: pd.DataFrame, known: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
     line = member.merge(known[["claim_id", "household_id", "is_own_claim"]], on="claim_id")
-    columns = ["person_id", "household_id", "name_key", "alias_key", "family_key", "given_key", "date_key", "protected"]  # fmt: skip
+    columns = [
+        "person_id", "household_id", "name_key", "alias_key", "family_key", "given_key", "date_key", "protected",
+    ]  # fmt: skip
     people = candidate[columns]
     near = _join(line, people, {"household_id": "household_id"})
     birth = near.date_key.eq(near.date_key_l)
@@ -197,9 +210,7 @@ def _line_findings(line, known, candidate, newcomer) -> pd.DataFrame:  # type: i
     return found[found.code.ne("")]
 
 
-def _touches(
-    line: pd.DataFrame, line_finding: pd.DataFrame, current: pd.DataFrame
-) -> pd.DataFrame:
+def _touches(line: pd.DataFrame, line_finding: pd.DataFrame, current: pd.DataFrame) -> pd.DataFrame:
     free = line.merge(line_finding[_KEYS].assign(stopped=True), on=_KEYS, how="left")
     free = free[free.stopped.isna()].merge(
         current[["claim_id", "arrival", "account_key"]], on="claim_id"

@@ -12,17 +12,14 @@ forgiven as (
 
 select
     person.person_id,
-    person.resident_id,
     person.household_id,
     person.is_head,
     person.name_key,
     person.alias_key,
     person.family_key,
     person.given_key,
-    person.kana_key,
     person.loose_kana_key,
     person.date_key,
-    person.address_key,
     person.protected,
     person.died,
     person.state as ledger_state,
