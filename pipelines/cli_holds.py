@@ -94,7 +94,7 @@ def show(
     console.print(
         escape(
             f"保留 {found.hold.hold_id}  受付番号 {found.claim_id}  突合日 {found.hold.since}"
-            f"  {LABELS_JA[found.hold.state]}"
+            f"  {LABELS_JA[found.hold.state] if found.hold.state else '申請者不明(訂正・取下げ待ち)'}"
         )
     )
     _explain_codes([code for code in found.hold.codes.split(";") if code])

@@ -47,13 +47,14 @@ class Concern(StrEnum):
 class Hold:
     """One entitlement that waits. codes: finding codes joined by `;`. applicant_id: person id, None if unknown.
 
-    protected: the ids among person and applicant who are protected.
+    person_id, state: None for a claim that touches nobody, because nobody knows whose it is; only another claim answers
+    it. protected: the ids among person and applicant who are protected.
     """
 
     hold_id: str
-    person_id: str
+    person_id: str | None
     claim_id: str
-    state: Entitlement
+    state: Entitlement | None
     codes: str
     channel: str
     since: date
@@ -82,6 +83,17 @@ class Decided:
         return len(self.approved_by) >= self.needed
 
 
+def person_of(hold: Hold) -> str:
+    """Whose hold it is.
+
+    Raises:
+        ValueError: nobody's, so that it cannot be decided.
+    """
+    if hold.person_id is None:
+        raise ValueError("a claim that touches nobody is not decided")
+    return hold.person_id
+
+
 def hold_id(programme: str, claim_id: str, person_id: str) -> str:
     """What names the pair of a claim and a person without naming either."""
     return hashlib.sha256(f"{programme}\n{claim_id}\n{person_id}".encode()).hexdigest()[:12]
@@ -104,6 +116,28 @@ def open_holds(connection: sa.Connection, programme: str) -> list[Hold]:
         connection.execute(sa.select(r.c.person_id).filter_by(programme=programme)).scalars()
     )
     return [_hold(programme, row, protected, recovering) for row in connection.execute(query)]
+
+
+def unresolved_claims(connection: sa.Connection, programme: str) -> list[Hold]:
+    """Claims that touch nobody and wait for another claim, each as a hold of nobody; the longest waiting first.
+
+    Nobody knows whose they are, so that they may be a protected person's.
+    """
+    c, f = tables.claim, tables.finding
+    query = (
+        sa.select(c.c.claim_id, c.c.channel, c.c.day, c.c.applicant_id, f.c.code)
+        .join(f, (f.c.programme == c.c.programme) & (f.c.claim_id == c.c.claim_id))
+        .where(c.c.programme == programme, c.c.outcome == "unresolved", f.c.line == "")
+        .order_by(c.c.day, c.c.claim_id, f.c.code)
+    )
+    found: dict[str, Hold] = {}
+    for row in connection.execute(query):
+        codes = [found[row.claim_id].codes] if row.claim_id in found else []
+        found[row.claim_id] = Hold(
+            hold_id(programme, row.claim_id, ""), None, row.claim_id, None, ";".join([*codes, row.code]), row.channel,
+            row.day, row.applicant_id, frozenset(), frozenset({Concern.PROTECTION}),
+        )  # fmt: skip
+    return list(found.values())
 
 
 def _hold(programme: str, row: Any, protected: set[str], recovering: set[str]) -> Hold:
@@ -137,9 +171,11 @@ def claims_naming(
     for person, claim_id in fetch_plain(connection, query):
         named[person].append(claim_id)
     return {
-        hold.hold_id: [hold.claim_id, *(n for n in named[hold.person_id] if n != hold.claim_id)]
+        hold.hold_id: [
+            hold.claim_id, *(n for n in named[hold.person_id or ""] if n != hold.claim_id)
+        ]
         for hold in wanted
-    }
+    }  # fmt: skip
 
 
 def claims_like(
@@ -276,8 +312,9 @@ def apply(
     """
     moves, claims = [], set()
     for hold, decided in due:
+        person = person_of(hold)
         row = {
-            "claim_id": hold.claim_id, "person_id": hold.person_id, "codes": decided.codes,
+            "claim_id": hold.claim_id, "person_id": person, "codes": decided.codes,
             "data_hash": decided.data_hash, "decision": str(decided.choice), "paid_claim_id": decided.paid_claim_id,
             "needed": decided.needed,
         }  # fmt: skip
@@ -288,7 +325,7 @@ def apply(
             .filter_by(programme=programme, hold_id=hold.hold_id, number=decided.number)
             .values(applied_on=day)
         )
-        moves.append(_move(hold, decided))
+        moves.append(_move(hold, person, decided))
         claims |= {hold.claim_id, *([decided.paid_claim_id] if decided.paid_claim_id else [])}
     moved = move(connection, programme, moves, "steward", "", day)
     _settle_outcomes(connection, programme, sorted(claims))
@@ -298,14 +335,14 @@ def apply(
     return moved
 
 
-def _move(hold: Hold, decided: Decided) -> Move:
+def _move(hold: Hold, person: str, decided: Decided) -> Move:
     match decided.choice:
         case Choice.PAY:
-            return Move(hold.person_id, Entitlement.APPROVED, decided.paid_claim_id)
+            return Move(person, Entitlement.APPROVED, decided.paid_claim_id)
         case Choice.DECLINE:
-            return Move(hold.person_id, Entitlement.DECLINED, hold.claim_id, hold.codes)
+            return Move(person, Entitlement.DECLINED, hold.claim_id, hold.codes)
         case Choice.ANOTHER_CLAIM:
-            return Move(hold.person_id, Entitlement.UNCLAIMED, None, hold.codes)
+            return Move(person, Entitlement.UNCLAIMED, None, hold.codes)
 
 
 def _settle_outcomes(connection: sa.Connection, programme: str, claim_ids: Sequence[str]) -> None:

@@ -43,7 +43,8 @@ class Item:
 class Sides:
     """All that a hold is about, as staging has it.
 
-    claim, line: of the staged claim; line is None if no line names the person. person, applicant, head: register items
+    claim, line: of the staged claim; line is None if no line names the person. person is empty for a claim that touches
+    nobody. person, applicant, head: register items
     with their keys, head being the person's; applicant and head are None where there is nobody. changes: the register's
     changes of any of them. deadline: YYYYMMDD. others: numbers of the claims that it is disputed with or shares an
     account or certificate with. protected: the ids of the protected ones among person, applicant and head.
@@ -135,6 +136,8 @@ def masked(items: Sequence[Item]) -> list[Item]:
 
 def _person_items(s: Sides) -> list[Item]:
     line: Row = s.line or {}
+    if not s.person:
+        return [_household(s)]
     return [
         _item("対象者", "氏名", line, "name_kanji", s.person, "name_kanji", ("name_key",)),
         _item("対象者", "生年月日", line, "birth_date", s.person, "birth_date", ("date_key",)),

@@ -89,8 +89,9 @@ def list_holds(
     """
     actor.assert_may(Act.LIST)
     with c.ledger.write() as connection:
-        found = holds.open_holds(connection, c.programme.id)
-        found = [hold for hold in found if not code or code in hold.codes.split(";")]
+        found = [
+            hold for hold in _queue(c, connection) if not code or code in hold.codes.split(";")
+        ]
         chosen = found[:limit]
         newest = holds.newest(connection, c.programme.id)
         sides = _sides(c, connection, [h for h in chosen if h.hold_id in newest])
@@ -98,7 +99,11 @@ def list_holds(
             _listed(c, hold, newest.get(hold.hold_id), sides.get(hold.hold_id), actor)
             for hold in chosen
         ]
-        detail = {"purpose": purpose, "count": len(chosen), "people": [h.person_id for h in chosen]}
+        detail = {
+            "purpose": purpose,
+            "count": len(chosen),
+            "people": [h.person_id for h in chosen if h.person_id],
+        }
         record(connection, c.programme.id, "holds.listed", actor.name, "holds", detail, day)
     return listed, len(found)
 
@@ -148,6 +153,7 @@ def decide(
     actor.assert_may(Act.AGREE)
     with c.ledger.write() as connection:
         found = _find(c, connection, hold)
+        _assert_somebodys(found)
         sides = _sides(c, connection, [found])[hold]
         digest = sides.fingerprint()
         before = holds.newest(connection, c.programme.id).get(hold)
@@ -192,8 +198,25 @@ def apply_decisions(c: Campaign, connection: sa.Connection, day: date) -> dict[s
     return {"moved": moved, "stale": len(found) - len(due)}
 
 
+def _queue(c: Campaign, connection: sa.Connection) -> list[Hold]:
+    """Everybody who waits, and the claims that are nobody's; the longest waiting first."""
+    people = holds.open_holds(connection, c.programme.id)
+    return sorted(
+        [*people, *holds.unresolved_claims(connection, c.programme.id)],
+        key=lambda hold: (hold.since, hold.claim_id, hold.person_id or ""),
+    )
+
+
+def _assert_somebodys(hold: Hold) -> None:
+    if hold.person_id is None:
+        raise HoldRefused(
+            f"{hold.hold_id}: だれの申請か分からないため、決定できません。"
+            "申請者に確認し、訂正・取下げ(この受付番号を元受付番号に書いたもの)を受け付けてください。"
+        )
+
+
 def _find(c: Campaign, connection: sa.Connection, hold: str) -> Hold:
-    for found in holds.open_holds(connection, c.programme.id):
+    for found in _queue(c, connection):
         if found.hold_id == hold:
             return found
     raise HoldRefused(
@@ -247,8 +270,9 @@ def _record_showing(
         "purpose": purpose, "count": 1, "hold": hold.hold_id, "data": sides.fingerprint(), "masked": is_masked
     }  # fmt: skip
     rows = (sides.person, sides.applicant, sides.head)
-    for person in dict.fromkeys(row["person_id"] for row in rows if row):
-        record(connection, c.programme.id, _SHOWN, actor.name, person, detail, day)
+    people = dict.fromkeys(row["person_id"] for row in rows if row)
+    for subject in people or [hold.claim_id]:
+        record(connection, c.programme.id, _SHOWN, actor.name, subject, detail, day)
 
 
 def _assert_was_shown(
@@ -359,14 +383,14 @@ def _sides(c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]) -> di
     found = {}
     for hold in wanted:
         claim, lines = claims[hold.claim_id]
-        person = people[hold.person_id]
+        person = people[hold.person_id] if hold.person_id else {}
         applicant = people.get(hold.applicant_id or "")
-        head = heads.get(person["household_id"])
+        head = heads.get(person.get("household_id") or "")
         rows = [row for row in (person, applicant, head) if row]
         residents = {row["resident_id"] for row in rows if row["resident_id"]}
         payable_on = naming[hold.hold_id]
         found[hold.hold_id] = Sides(
-            claim, comparison.line_of(lines, person), person, applicant, head,
+            claim, comparison.line_of(lines, person) if person else None, person, applicant, head,
             [row for resident in sorted(residents) for row in changes[resident]],
             f"{c.programme.claims.deadline:%Y%m%d}", sorted({*payable_on[1:], *like[hold.claim_id]}),
             sorted(protected & {row["person_id"] for row in rows}), sorted(hold.concerns), payable_on,
