@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from pipelines.intake import mending
 from pipelines.intake.mending import Mending
-from pipelines.ledger import tables
+from pipelines.ledger import store, tables
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import Delivery, used_in
 
@@ -139,14 +139,15 @@ class _Decided:
 def _decided(connection: sa.Connection, programme: str, numbers: set[str]) -> dict[str, _Decided]:
     """Claim number -> what the ledger knows of it, of those numbers that it knows."""
     t = tables.claim
-    query = sa.select(t.c.claim_id, t.c.channel, t.c.day, t.c.outcome).filter_by(
-        programme=programme
-    )
-    return {
-        number: _Decided(channel, day, outcome not in ("superseded", "withdrawn"))
-        for number, channel, day, outcome in connection.execute(query)
-        if number in numbers
-    }
+    asked_for = ((number,) for number in sorted(numbers))
+    with store.staged(connection, "asked_claim", ["claim_id"], asked_for) as asked:
+        query = sa.select(t.c.claim_id, t.c.channel, t.c.day, t.c.outcome).join_from(
+            asked, t, (t.c.programme == programme) & (t.c.claim_id == asked.c.claim_id)
+        )
+        return {
+            number: _Decided(channel, day, outcome not in ("superseded", "withdrawn"))
+            for number, channel, day, outcome in connection.execute(query)
+        }
 
 
 def _named(connection: sa.Connection, programme: str) -> set[str]:
