@@ -264,9 +264,14 @@ def test_the_queue_tells_numbers_and_reasons_and_no_name(kyufu, home, holds):
     assert done.returncode == 0, done.stderr
     for _, number in holds:
         assert number in done.stdout
-    assert f"{len(_held(home)) + _deficient(home)}件のうち" in done.stdout
+    waiting = len(_held(home)) + _deficient(home) + _unresolved(home)
+    assert f"{waiting}件のうち" in done.stdout
     names = {row for row in _names(home) if row in done.stdout.replace(" ", "").replace("　", "")}
     assert names == set()
+
+
+def _unresolved(home):
+    return [outcome for (outcome,) in _rows(home, "claim", ("outcome",))].count("unresolved")
 
 
 def _deficient(home):
