@@ -81,6 +81,8 @@ def _overdue(c: Campaign, connection: sa.Connection) -> tuple[int, int]:
     if day is None:
         return 0, 0
     batches = results.overdue_batches(connection, c.programme.id, last_day(c), day)
+    if not batches:
+        return 0, 0
     p, i, e = tables.payment, tables.payment_item, tables.entitlement
     query = (
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(i.c.amount_yen), 0))

@@ -60,7 +60,7 @@ def candidates(connection: sa.Connection, programme: str) -> list[Recovery]:
         .select_from(e)
         .join(i, (i.c.programme == e.c.programme) & (i.c.person_id == e.c.person_id))
         .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
-        .where(e.c.programme == programme, e.c.person_id.in_(found), i.c.live)
+        .where(e.c.programme == programme, e.c.person_id.in_(found), tables.LIVE)
         .where(e.c.state == Entitlement.PAID)
         .order_by(i.c.payment_key, i.c.person_id)
     )
@@ -106,7 +106,7 @@ def open_recoveries(
     i = tables.payment_item
     live = connection.execute(
         sa.select(i.c.payment_key, i.c.person_id, i.c.amount_yen).where(
-            i.c.programme == programme, i.c.live, i.c.person_id.in_(people)
+            i.c.programme == programme, tables.LIVE, i.c.person_id.in_(people)
         )
     ).all()
     if len(live) != len(people):

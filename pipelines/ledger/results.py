@@ -381,17 +381,18 @@ def open_faults(connection: sa.Connection, programme: str) -> dict[str, list[Fau
 
 def unknown_payments(connection: sa.Connection, programme: str) -> dict[str, tuple[int, int]]:
     """Key of every unknown payment -> (people, yen)."""
-    p, i, e = tables.payment, tables.payment_item, tables.entitlement
-    query = (
-        sa.select(p.c.payment_key, sa.func.count(), sa.func.sum(i.c.amount_yen))
-        .select_from(e)
-        .join(i, (i.c.programme == e.c.programme) & (i.c.person_id == e.c.person_id))
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
-        .where(e.c.programme == programme, e.c.state == Entitlement.UNKNOWN, i.c.live)
-        .group_by(p.c.payment_key)
-        .order_by(p.c.payment_key)
-    )
-    return {key: (int(n), int(yen)) for key, n, yen in connection.execute(query)}
+    i, e = tables.payment_item, tables.entitlement
+    people = sa.select(e.c.person_id).filter_by(programme=programme, state=Entitlement.UNKNOWN)
+    with staged(connection, "unknown_person", ["person_id"], people) as unknown:
+        query = (
+            sa.select(i.c.payment_key, sa.func.count(), sa.func.sum(i.c.amount_yen))
+            .select_from(unknown)
+            .join(i, (i.c.programme == programme) & (i.c.person_id == unknown.c.person_id))
+            .where(tables.LIVE)
+            .group_by(i.c.payment_key)
+            .order_by(i.c.payment_key)
+        )
+        return {key: (int(n), int(yen)) for key, n, yen in connection.execute(query)}
 
 
 def apply_decision(

@@ -1,5 +1,6 @@
 """The day's sheet (日報) for the section chief: where everybody and every yen is, what needs a person; only counts."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -177,15 +178,20 @@ def _age(days: int) -> int:
 
 def _paid(connection: sa.Connection, programme: str, balance: Balance, day: date) -> list[Count]:
     """People on their way to the money, by what happened on the day and by where they stand."""
-    v = tables.entitlement_event
-    query = (
-        sa.select(v.c.to_state, sa.func.count())
-        .where(v.c.programme == programme, v.c.business_date == day)
-        .group_by(v.c.to_state)
+    a, b = tables.audit, tables.batch
+    taken = sa.select(a.c.detail).filter_by(
+        programme=programme, event="results.taken", business_date=day
     )
-    moved = {state: int(count) for state, count in connection.execute(query)}
-    shown = (Entitlement.APPROVED, Entitlement.IN_PAYMENT, Entitlement.PAID, Entitlement.RETURNED)
-    return [Count(LABELS_JA[s], moved.get(s, 0), balance.states[s]) for s in shown]
+    results_of_day = [json.loads(detail) for detail in connection.execute(taken).scalars()]
+    drafted = sa.select(sa.func.coalesce(sa.func.sum(b.c.people), 0)).where(
+        b.c.programme == programme, b.c.business_date == day, b.c.state != Batch.REJECTED
+    )
+    today = {
+        Entitlement.IN_PAYMENT: int(connection.execute(drafted).scalar_one()),
+        Entitlement.PAID: sum(found["paid"] for found in results_of_day),
+        Entitlement.RETURNED: sum(found["returned"] for found in results_of_day),
+    }
+    return [Count(LABELS_JA[s], number, balance.states[s]) for s, number in today.items()]
 
 
 _BATCH_STATES = {

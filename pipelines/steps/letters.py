@@ -24,6 +24,7 @@ from pipelines.steps.campaign import Campaign
 
 _CONTRACTORS = ("household_id", "head_name_kanji", "postal_code", "address", "address_supplement")
 _DISCLOSURE = "deficiency_letters"
+_AT_ONCE = 10_000  # parameters that every database takes in one statement
 
 
 def unwritten(connection: sa.Connection, programme: str) -> list[Any]:
@@ -31,17 +32,25 @@ def unwritten(connection: sa.Connection, programme: str) -> list[Any]:
     p, i, e, t = tables.payment, tables.payment_item, tables.entitlement, tables.claim
     n = tables.deficiency_letter
     written = sa.exists().where(n.c.programme == p.c.programme, n.c.payment_key == p.c.payment_key)
+    returned = (
+        sa.select(p.c.payment_key)
+        .where(p.c.programme == programme, p.c.result == sa.literal_column("'returned'"))
+        .where(~written)  # a literal above: SQLite then knows that the partial index fits
+    )
+    keys = sorted(connection.execute(returned).scalars())
     query = (
         sa.select(p.c.payment_key, i.c.person_id, t.c.channel, t.c.applicant_id)
         .join(i, (i.c.programme == p.c.programme) & (i.c.payment_key == p.c.payment_key))
         .join(e, (e.c.programme == i.c.programme) & (e.c.person_id == i.c.person_id))
         .join(t, (t.c.programme == p.c.programme) & (t.c.claim_id == p.c.claim_id))
-        .where(p.c.programme == programme, p.c.result == sa.literal_column("'returned'"))
-        .where(~written)  # a literal above: SQLite then knows that the partial index fits
-        .where(e.c.state == Entitlement.RETURNED)
+        .where(p.c.programme == programme, e.c.state == Entitlement.RETURNED)
         .order_by(p.c.payment_key, i.c.person_id)
     )
-    return list(connection.execute(query))
+    found: list[Any] = []
+    for start in range(0, len(keys), _AT_ONCE):
+        part = p.c.payment_key.in_(keys[start : start + _AT_ONCE])
+        found += connection.execute(query.where(part))
+    return found
 
 
 def build(
