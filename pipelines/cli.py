@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines import cli_holds, cli_link, cli_quarantine
+from pipelines import cli_audit, cli_holds, cli_link, cli_quarantine, cli_stop
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
@@ -29,6 +29,9 @@ app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
+app.command()(cli_stop.stop)
+app.command()(cli_stop.resume)
+app.add_typer(cli_audit.audit, name="audit")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 
@@ -154,6 +157,7 @@ def report(
 @app.command()
 def balance(programme: Programme = None, home: Home = None) -> None:
     """Prove from the ledger alone that every person and every yen is accounted for."""
+    from pipelines.ledger import stops
     from pipelines.ledger.balance import take_balance
     from pipelines.ledger.states import LABELS_JA, Entitlement
     from pipelines.ledger.store import verify_chain
@@ -163,6 +167,7 @@ def balance(programme: Programme = None, home: Home = None) -> None:
     with c.ledger.read() as connection:
         found = take_balance(connection, c.programme.id)
         events = verify_chain(connection)
+        stopped = stops.standing(connection, c.programme.id)
     table = Table("状態", "人数", title=f"{c.programme.id}: 対象者 {found.eligible:,}人")
     for state, count in found.states.items():
         table.add_row(LABELS_JA[Entitlement(state)], f"{count:,}")
@@ -172,6 +177,8 @@ def balance(programme: Programme = None, home: Home = None) -> None:
         f" / 回収中 {found.recovering_yen:,}円 / 差引 {found.net_yen:,}円"
     )
     console.print(f"監査記録 {events:,}件(鎖は切れていません)")
+    if stopped is not None:
+        console.print(f"[red]{escape(stops.told(stopped))}[/red]")
     for fault in found.faults:
         console.print(f"[red]{fault}[/red]")
     console.print("収支は一致しています。" if found.balanced else "[red]収支が一致しません。[/red]")

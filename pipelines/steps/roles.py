@@ -1,4 +1,7 @@
-"""Who may do what with holds. An actor comes from an authenticated session (`pipelines.sign_in`), never from a name."""
+"""Who may do what with holds, and with the stop of all sending.
+
+An actor comes from an authenticated session (`pipelines.sign_in`), never from a name.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,13 +24,15 @@ class Role(StrEnum):
 
 
 class Act(StrEnum):
-    """What is done with holds, in ward staff's words."""
+    """What is done, in ward staff's words."""
 
     LIST = "保留の一覧を見る"
     SHOW = "保留の内容を見る"
     SHOW_PROTECTED = "保護対象者の内容を見る"
     DECIDE = "保留を決定する"
     AGREE = "ほかの職員の決定に同意する"
+    STOP = "すべての送付を停止する"
+    RESUME = "送付の再開に同意する"
 
 
 _MAY = {
@@ -36,6 +41,8 @@ _MAY = {
     Act.SHOW_PROTECTED: frozenset({Role.STEWARD}),
     Act.DECIDE: frozenset({Role.STEWARD}),
     Act.AGREE: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.STOP: frozenset(Role) - {Role.VIEWER},
+    Act.RESUME: frozenset({Role.STEWARD, Role.APPROVER}),
 }
 
 

@@ -24,9 +24,11 @@ BASE = ("errors", "failpoints", "files")  # below everything
 FACES = (
     "campaign",
     "cli",
+    "cli_audit",
     "cli_holds",
     "cli_link",
     "cli_quarantine",
+    "cli_stop",
     "rehearsal",
     "sign_in",
     "terminal",
@@ -49,7 +51,7 @@ FORBIDDEN = {
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
     **dict.fromkeys(
-        ("campaign", "cli", "cli_holds", "cli_link", "cli_quarantine", "sign_in", "terminal"),
+        tuple(face for face in FACES if face != "rehearsal"),
         (*AIRFLOW, *NETWORK),
     ),
 }
