@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines import cli_holds, cli_link, cli_money, cli_quarantine, cli_zengin
+from pipelines import (
+    cli_audit,
+    cli_holds,
+    cli_link,
+    cli_money,
+    cli_quarantine,
+    cli_stop,
+    cli_zengin,
+)
 from pipelines.errors import KyufuError
 from pipelines.link.errors import LinkError
 from pipelines.programme import ProgrammeError
@@ -32,6 +40,9 @@ app.add_typer(cli_money.results, name="results")
 app.add_typer(cli_zengin.zengin, name="zengin")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
+app.command()(cli_stop.stop)
+app.command()(cli_stop.resume)
+app.add_typer(cli_audit.audit, name="audit")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 
@@ -158,6 +169,7 @@ def report(
 def balance(programme: Programme = None, home: Home = None) -> None:
     """Prove from the ledger alone that every person and every yen is accounted for."""
     from pipelines.evidence.unreconciled import take_unreconciled
+    from pipelines.ledger import stops
     from pipelines.ledger.balance import take_balance
     from pipelines.ledger.states import LABELS_JA, Entitlement
     from pipelines.ledger.store import verify_chain
@@ -168,6 +180,7 @@ def balance(programme: Programme = None, home: Home = None) -> None:
         found = take_balance(connection, c.programme.id)
         events = verify_chain(connection)
         unreconciled = take_unreconciled(c, connection)
+        stopped = stops.standing(connection, c.programme.id)
     table = Table("状態", "人数", title=f"{c.programme.id}: 対象者 {found.eligible:,}人")
     for state, count in found.states.items():
         table.add_row(LABELS_JA[Entitlement(state)], f"{count:,}")
@@ -179,6 +192,8 @@ def balance(programme: Programme = None, home: Home = None) -> None:
     for line in unreconciled.lines():
         console.print(line)
     console.print(f"監査記録 {events:,}件(鎖は切れていません)")
+    if stopped is not None:
+        console.print(f"[red]{escape(stops.told(stopped))}[/red]")
     for fault in found.faults:
         console.print(f"[red]{fault}[/red]")
     console.print("収支は一致しています。" if found.balanced else "[red]収支が一致しません。[/red]")

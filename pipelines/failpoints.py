@@ -24,6 +24,7 @@ process, never change what the process does.
 | ledger.after_commit.STEP | the step is committed, the caller does not know it yet |
 | outbox.packed | a release is sealed and stored, the ledger does not know it yet |
 | outbox.sealed | the ledger knows the sealed bytes, nothing of them is at the receiver |
+| outbox.started | a file lies whole under its temporary name, the ledger says that it is being sent |
 | outbox.sent | everything is published, the ledger still says that it is being sent |
 | outbox.acknowledged | the receiver's acknowledgement is read, the ledger does not know it yet |
 | payments.sending | a batch is marked as sending, nothing of it is at the bank |

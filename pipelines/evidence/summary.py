@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pipelines.evidence.unreconciled import Unreconciled, take_unreconciled
 from pipelines.files import write_whole
-from pipelines.ledger import tables
+from pipelines.ledger import stops, tables
 from pipelines.ledger.balance import Balance, take_balance
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.ledger.store import told_reasons
@@ -32,6 +32,7 @@ def summarise(c: Campaign, seconds: float) -> dict[str, Any]:
             "files": _files(connection, c.programme.id),
             "intake": intake_totals(connection, c.programme.id),
             "refused": _refused(connection, c.programme.id),
+            "stopped": _stopped(connection, c.programme.id),
             "balanced": balance.balanced,
             "faults": list(balance.faults),
             "seconds": round(seconds, 1),
@@ -92,6 +93,8 @@ def render(summary: dict[str, Any]) -> str:
         if told:
             lines.append(f"■ {title}")
             lines += [f"  {r['day']} {r['reason']}" for r in told]
+    if summary["stopped"]:
+        lines.append(f"■ {summary['stopped']}")
     total = summary["intake"]
     lines.append(
         f"■ 入力 {total['rows_in']:,}行 = 受入 {total['accepted']:,} + 保留 {total['quarantined']:,}"
@@ -104,6 +107,12 @@ def render(summary: dict[str, Any]) -> str:
     )
     lines += [f"  {fault}" for fault in summary["faults"]]
     return "\n".join(lines)
+
+
+def _stopped(connection: sa.Connection, programme: str) -> str | None:
+    """What stops all sending, for people; None if nothing does."""
+    found = stops.standing(connection, programme)
+    return stops.told(found) if found else None
 
 
 def _holds(connection: sa.Connection, programme: str) -> dict[str, int]:

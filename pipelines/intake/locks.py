@@ -49,7 +49,7 @@ class PartitionLocks:
         try:
             if not _lock(descriptor, self.wait_seconds):
                 raise PartitionBusy(
-                    f"{dataset} {day}: 別の処理がこの日の取込みか保留行の戻しをしていて、"
+                    f"{dataset} {day}: 別の処理がこの日の取込みか保留行の戻しか送付をしていて、"
                     f"{self.wait_seconds:g}秒待っても終わりません。"
                     "その処理が終わるのを待って、もう一度実行してください。"
                 )

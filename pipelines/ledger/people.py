@@ -13,7 +13,7 @@ from pipelines.ledger import payments, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.recoveries import open_recoveries
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch, insert_new, move, staged
+from pipelines.ledger.store import Move, fetch, insert_new, last_event, move, record_events, staged
 from pipelines.matching.persons import Addition, Person, Protection
 
 _COUNTING = (Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED)
@@ -63,6 +63,7 @@ def open_entitlements(
         ((programme, *row, source, amount_yen, state) for row in rows),
     )  # fmt: skip
     e, v = tables.entitlement, tables.entitlement_event
+    before = last_event(connection)
     event = ("programme", "person_id", "to_state", "cause", "reference", "business_date")
     values = (
         e.c.programme,
@@ -77,6 +78,7 @@ def open_entitlements(
     )
     opened = sa.select(*values).where(e.c.programme == programme, no_event).order_by(e.c.person_id)
     connection.execute(sa.insert(v).from_select(event, opened))
+    record_events(connection, programme, before, "opened", day)
     return len(rows)
 
 

@@ -20,6 +20,7 @@ from pipelines.ledger.engine import READING
 from pipelines.ledger.states import MOVES, Entitlement
 
 GENESIS = "0" * 64
+EVENTS = "entitlements.moved"  # the audit event that binds a set of entitlement events
 _LOCK = 471250428
 
 
@@ -172,9 +173,7 @@ def _move_wanted(
     """Write the events, then the states, then look at both; an error takes the whole transaction back."""
     e, w, v = tables.entitlement, wanted.c, tables.entitlement_event.c
     here = (e.c.programme == programme) & (e.c.person_id == w.person_id)
-    before = connection.execute(
-        sa.select(sa.func.coalesce(sa.func.max(v.event_id), 0))
-    ).scalar_one()
+    before = last_event(connection)
     event = {
         "programme": sa.literal(programme), "person_id": w.person_id,
         "from_state": sa.select(e.c.state).where(here).scalar_subquery(),
@@ -198,7 +197,48 @@ def _move_wanted(
             "処理を止めました。"
         )
     _assert_allowed(kinds, f"{cause} {day}")
+    record_events(connection, programme, before, cause, day)
     return total
+
+
+def record_events(
+    connection: sa.Connection, programme: str, after: int, cause: str, day: date
+) -> None:
+    """Bind the events behind number `after` into the audit chain, in the caller's transaction; none is fine."""
+    v = tables.entitlement_event.c
+    first, last = connection.execute(
+        sa.select(sa.func.min(v.event_id), sa.func.max(v.event_id)).where(
+            v.programme == programme, v.event_id > after
+        )
+    ).one()
+    if first is not None:
+        count, digest = events_digest(connection, programme, first, last)
+        detail = {"first": first, "last": last, "count": count, "sha256": digest}
+        record(connection, programme, EVENTS, "system", cause, detail, day)
+
+
+def events_digest(
+    connection: sa.Connection, programme: str, first: int, last: int
+) -> tuple[int, str]:
+    """(how many, SHA-256) of a programme's entitlement events with numbers from first to last."""
+    v = tables.entitlement_event.c
+    columns = (
+        v.event_id, v.person_id, v.from_state, v.to_state, v.cause, v.reference, v.codes, v.business_date
+    )  # fmt: skip
+    query = (
+        sa.select(*columns)
+        .where(v.programme == programme, v.event_id.between(first, last))
+        .order_by(v.event_id)
+    )
+    rows = fetch_plain(connection, query)
+    listed = json.dumps([list(row) for row in rows], default=str)
+    return len(rows), hashlib.sha256(listed.encode()).hexdigest()
+
+
+def last_event(connection: sa.Connection) -> int:
+    """The number of the newest entitlement event; 0 while there is none."""
+    newest = sa.select(sa.func.coalesce(sa.func.max(tables.entitlement_event.c.event_id), 0))
+    return int(connection.execute(newest).scalar_one())
 
 
 def _assert_allowed(kinds: Iterable[Sequence[Any]], what: str) -> None:
@@ -250,12 +290,9 @@ def record(
     detail: counts, codes and hashes only, never personal data.
     """
     a = tables.audit
-    last = connection.execute(
-        sa.select(a.c.number, a.c.hash).order_by(a.c.number.desc()).limit(1)
-    ).one_or_none()
-    number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
+    last, previous = chain_head(connection)
     row = {
-        "number": number, "programme": programme, "event": event, "actor": actor, "subject": subject,
+        "number": last + 1, "programme": programme, "event": event, "actor": actor, "subject": subject,
         "detail": json.dumps(detail, sort_keys=True, ensure_ascii=False, default=str), "business_date": day,
         "previous": previous,
     }  # fmt: skip
@@ -288,18 +325,44 @@ def verify_chain(connection: sa.Connection) -> int:
     Raises:
         KyufuError: a row was changed, removed or put in between; the message says where.
     """
-    previous, count = GENESIS, 0
-    for row in connection.execute(
-        sa.select(tables.audit).order_by(tables.audit.c.number)
-    ).mappings():
+    count, previous = 0, GENESIS
+    for row in read_chain(connection):
         count += 1
-        if (
-            row["number"] != count
-            or row["previous"] != previous
-            or row["hash"] != chain_hash(dict(row))
-        ):
+        if row["number"] != count or chain_faults([row], count, previous):
             raise KyufuError(
                 f"監査記録の鎖が{count}番目で切れています。バックアップと照合してください。"
             )
         previous = row["hash"]
     return count
+
+
+def read_chain(connection: sa.Connection) -> Sequence[Mapping[str, Any]]:
+    """The whole audit chain in order."""
+    query = sa.select(tables.audit).order_by(tables.audit.c.number)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def chain_faults(
+    chain: Iterable[Mapping[str, Any]], number: int = 1, previous: str = GENESIS
+) -> list[str]:
+    """Where a chain parts, for people. number, previous: which record is expected first, and what it follows."""
+    faults = []
+    for row in chain:
+        here = f"監査記録{row['number']}番({row['event']})"
+        if row["number"] != number:
+            faults.append(f"監査記録{number}番から{row['number'] - 1}番までがありません")
+        elif row["previous"] != previous:
+            faults.append(f"{here}: 前の記録に続いていません")
+        if row["hash"] != chain_hash(row):
+            faults.append(f"{here}: 内容がハッシュと合いません")
+        number, previous = row["number"] + 1, row["hash"]
+    return faults
+
+
+def chain_head(connection: sa.Connection) -> tuple[int, str]:
+    """(number, hash) of the newest audit record; number 0 while there is none."""
+    a = tables.audit.c
+    row = connection.execute(
+        sa.select(a.number, a.hash).order_by(a.number.desc()).limit(1)
+    ).one_or_none()
+    return (row.number, row.hash) if row else (0, GENESIS)

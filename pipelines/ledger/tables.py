@@ -363,6 +363,29 @@ hold_reason = sa.Table(
     ),
 )  # fmt: skip
 
+# Stops of all sending, numbered: the newest one stands until `stops.NEEDED` different people agreed to go on.
+sending_stop = sa.Table(
+    "sending_stop", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("reason <> ''", name="reason_given"),
+    sa.CheckConstraint("number > 0", name="number_positive"),
+)  # fmt: skip
+
+sending_resume = sa.Table(
+    "sending_resume", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("actor", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("reason <> ''", name="reason_given"),
+    sa.ForeignKeyConstraint(["programme", "number"], ["sending_stop.programme", "sending_stop.number"]),
+)  # fmt: skip
+
 release = sa.Table(
     "release", metadata,
     sa.Column("programme", sa.Text, primary_key=True),

@@ -48,10 +48,13 @@ class Parcel:
         sum_yen: int | None,
         programme: str,
         unpayable: bool,
+        head: tuple[int, str] | None = None,
         signer: Identity,
         recipient: x509.Certificate,
     ) -> Self:
         """Seal a payload and sign the manifest that announces it. Random: pack once and store.
+
+        head: number and hash of the newest record of the sender's audit chain.
 
         Raises:
             NameNotAllowed: the link cannot carry the name.
@@ -70,6 +73,8 @@ class Parcel:
             sealed_bytes=len(sealed),
             programme=programme,
             unpayable=unpayable,
+            audit_number=head[0] if head else None,
+            audit_hash=head[1] if head else None,
         )
         return cls(name, sealed, manifest.sealed_sha256, sign(manifest.to_bytes(), signer))
 

@@ -14,6 +14,7 @@ from pipelines.link.errors import ManifestInvalid, NameNotAllowed
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,119}")
 SUFFIXES_OF_THE_LINK = (".p7m", ".manifest", ".ack", ".tmp")
+HEAD = frozenset({"audit_number", "audit_hash"})  # the fields that a manifest may lack together
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -22,7 +23,9 @@ class Manifest:
     """What one delivery is: signed by its sender, published last.
 
     ``records`` counts data records (no header or trailer rows); ``sum_yen`` is None where there is
-    no money; ``sha256`` is of the payload; ``unpayable`` marks a rehearsal.
+    no money; ``sha256`` is of the payload; ``unpayable`` marks a rehearsal. ``audit_number`` and
+    ``audit_hash`` are the head of the ward's audit chain when it was sealed; parties have none, and
+    a manifest has both fields or neither.
     """
 
     name: str
@@ -35,10 +38,15 @@ class Manifest:
     sealed_bytes: int
     programme: str
     unpayable: bool
+    audit_number: int | None = None
+    audit_hash: str | None = None
 
     def to_bytes(self) -> bytes:
         """Write as UTF-8 JSON with sorted keys: the same manifest is always the same bytes."""
-        return _to_json(asdict(self) | {"business_date": self.business_date.isoformat()})
+        value = asdict(self) | {"business_date": self.business_date.isoformat()}
+        if self.audit_number is None:
+            value = {name: found for name, found in value.items() if name not in HEAD}
+        return _to_json(value)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -47,12 +55,16 @@ class Manifest:
         Raises:
             ManifestInvalid: not JSON, or a field is missing, unknown or of another type.
         """
-        value = _from_json(content, {field.name for field in fields(cls)}, "manifest")
+        names = {field.name for field in fields(cls)}
+        value = _from_json(content, names, "manifest", HEAD)
         _expect_text(value, "name", "kind", "programme", "business_date")
         _expect_count(value, "records", "sealed_bytes")
         _expect_yen(value)
         _expect_hash(value, "sha256", "sealed_sha256")
         _expect(type(value["unpayable"]) is bool, "unpayable")
+        if "audit_number" in value:
+            _expect_count(value, "audit_number")
+            _expect_hash(value, "audit_hash")
         return cls(**value | {"business_date": _to_date(value["business_date"])})
 
 
@@ -111,15 +123,17 @@ def _to_json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
 
 
-def _from_json(content: bytes, names: set[str], what: str) -> dict[str, Any]:
+def _from_json(
+    content: bytes, names: set[str], what: str, may_lack: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     try:
         value = json.loads(content.decode(), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise ManifestInvalid(f"the {what} is not JSON; ask its sender.") from error
     if not isinstance(value, dict):
         raise ManifestInvalid(f"the {what} is not a JSON object; ask its sender.")
-    if value.keys() != names:
-        odd = sorted(value.keys() ^ names)
+    if value.keys() not in (names, names - may_lack):
+        odd = sorted(value.keys() ^ (names if may_lack & value.keys() else names - may_lack))
         raise ManifestInvalid(f"the {what} lacks or adds the fields {odd}; ask its sender.")
     return value
 

@@ -16,12 +16,12 @@ from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.files import write_whole
 from pipelines.intake.staging import sha256
-from pipelines.ledger import tables
-from pipelines.ledger.store import insert_new, record
+from pipelines.ledger import stops, tables
+from pipelines.ledger.store import chain_head, insert_new, record
 from pipelines.link import receiving
 from pipelines.link.delivery import Parcel, publish
 from pipelines.link.errors import DeliveryUnknown
-from pipelines.steps import inbox
+from pipelines.steps import inbox, manifests
 from pipelines.steps.campaign import Campaign
 
 
@@ -73,10 +73,24 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
 def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     """Bring a stored release to its recipient, wherever an earlier attempt stopped.
 
+    One process at a time works on a release; a second one waits and finds it delivered. While all sending is stopped
+    nothing at the receiver is touched: the stop is looked at first, and again in the transaction that marks the file
+    as being sent, just before its rename. A file that was marked before the stop is finished by that process.
+
     Raises:
+        SendingStopped: `kyufu stop`; the same call may be repeated after the resume.
         DisclosureRefused: protections or periods have changed since it was made.
         DeliveryUnknown, NameTaken: what is at the receiver is not what we know; a person decides.
+        PartitionBusy: another process works on it and does not end.
     """
+    row = _row(c, name)
+    if row["state"] in ("delivered", "kept"):
+        return _result(row)
+    with c.staging.holding(name, row["business_date"]):
+        return _send_alone(c, name, day)
+
+
+def _send_alone(c: Campaign, name: str, day: date) -> dict[str, Any]:
     row = _row(c, name)
     if row["state"] in ("delivered", "kept"):
         return _result(row)
@@ -84,6 +98,9 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
         raise KyufuError(
             f"{name}: 状態が{row['state']}のため送れません。手引(docs/runbook.md)を見てください。"
         )
+    with c.ledger.read() as connection:
+        stops.assert_not_stopped(connection, c.programme.id, name)
+        manifests.assert_ledger_is_current(c, connection, name)
     if row["state"] != "sending":
         _check_again(c, row, day)
     parcel = _sealed(c, row, day)
@@ -96,7 +113,7 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
                 "inbox",
                 parcel,
                 started_before=started,
-                on_start=lambda: _set_state(c, name, "sending", day),
+                on_start=lambda: _start(c, name, day),
             )
     except DeliveryUnknown:
         _set_state(c, name, "unknown", day)
@@ -173,10 +190,12 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
     """The sealed bytes, made once and stored before anything is sent."""
     path = folder(c, row["name"])
     if row["sealed_sha256"] is None:
+        with c.ledger.read() as connection:
+            head = chain_head(connection)
         parcel = Parcel.pack(
             (path / "payload").read_bytes(), name=row["name"], kind=row["disclosure"], business_date=day,
             records=row["records"], sum_yen=row["sum_yen"], programme=c.programme.id,
-            unpayable=c.programme.is_demonstration, signer=c.ward, recipient=c.certificate(row["recipient"]),
+            unpayable=c.programme.is_demonstration, head=head, signer=c.ward, recipient=c.certificate(row["recipient"]),
         )  # fmt: skip
         write_whole(path / "sealed.p7m", parcel.sealed_bytes())
         write_whole(path / "manifest", parcel.manifest)
@@ -185,8 +204,9 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
             connection.execute(
                 sa.update(tables.release)
                 .filter_by(programme=c.programme.id, name=row["name"])
-                .values(sealed_sha256=parcel.sealed_sha256, state="sealed")
+                .values(sealed_sha256=parcel.sealed_sha256)
             )
+            _mark(c, connection, row["name"], "sealed", day, sealed_sha256=parcel.sealed_sha256)
         row = _row(c, row["name"])
     return Parcel(
         row["name"], path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes()
@@ -202,13 +222,27 @@ def _row(c: Campaign, name: str) -> Any:
     return row
 
 
+def _start(c: Campaign, name: str, day: date) -> None:
+    """Mark it as being sent, unless all sending was stopped meanwhile."""
+    with c.ledger.write() as connection:
+        stops.assert_not_stopped(connection, c.programme.id, name)
+        _mark(c, connection, name, "sending", day)
+    failpoint("outbox.started")
+
+
 def _set_state(c: Campaign, name: str, state: str, day: date) -> None:
     with c.ledger.write() as connection:
-        r = tables.release
-        connection.execute(
-            sa.update(r).filter_by(programme=c.programme.id, name=name).values(state=state)
-        )
-        record(connection, c.programme.id, f"release.{state}", "system", name, {}, day)
+        _mark(c, connection, name, state, day)
+
+
+def _mark(
+    c: Campaign, connection: sa.Connection, name: str, state: str, day: date, **detail: str
+) -> None:
+    r = tables.release
+    connection.execute(
+        sa.update(r).filter_by(programme=c.programme.id, name=name).values(state=state)
+    )
+    record(connection, c.programme.id, f"release.{state}", "system", name, detail, day)
 
 
 def _result(row: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipelines.disclosure.guard import Guard
 from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
-from pipelines.ledger import payments, tables
+from pipelines.ledger import payments, stops, tables
 from pipelines.ledger.approvals import assert_approved, is_rejected
 from pipelines.ledger.payments import Declared, Payment
 from pipelines.ledger.states import Batch
@@ -119,12 +119,16 @@ def confirm(c: Campaign, day: date) -> None:
 
 
 def _send_one(c: Campaign, batch_id: str, name: str, day: date) -> dict[str, Any] | None:
-    """One batch, unless it was voided: marked as sending first, because from then on it may never be voided."""
+    """One batch, unless it was voided: marked as sending first, because from then on it may never be voided.
+
+    A batch that comes to its turn while all sending is stopped is not marked, so that it can still be voided.
+    """
     with c.ledger.write() as connection:
         state = _state(connection, c, batch_id)
         if state == Batch.REJECTED:
             return None
         if state == Batch.APPROVED:
+            stops.assert_not_stopped(connection, c.programme.id, name)
             payments.set_batch_state(
                 connection, c.programme.id, batch_id, {Batch.APPROVED}, Batch.SENDING
             )

@@ -24,11 +24,13 @@ BASE = ("errors", "failpoints", "files")  # below everything
 FACES = (
     "campaign",
     "cli",
+    "cli_audit",
     "cli_holds",
     "cli_link",
     "cli_money",
     "cli_quarantine",
     "cli_zengin",
+    "cli_stop",
     "rehearsal",
     "sign_in",
     "terminal",
@@ -51,17 +53,7 @@ FORBIDDEN = {
     "evidence": (*AIRFLOW, *NETWORK),
     **dict.fromkeys(BASE, (*AIRFLOW, *DATABASE, *NETWORK)),
     **dict.fromkeys(
-        (
-            "campaign",
-            "cli",
-            "cli_holds",
-            "cli_link",
-            "cli_money",
-            "cli_quarantine",
-            "cli_zengin",
-            "sign_in",
-            "terminal",
-        ),
+        tuple(face for face in FACES if face != "rehearsal"),
         (*AIRFLOW, *NETWORK),
     ),
 }

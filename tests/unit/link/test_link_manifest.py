@@ -58,6 +58,19 @@ def test_a_missing_field_is_refused(field: str) -> None:
         Manifest.from_bytes(json.dumps(value).encode())
 
 
+def test_the_head_of_the_audit_chain_is_there_whole_or_not_at_all() -> None:
+    exported = replace(MANIFEST, audit_number=7, audit_hash="c" * 64)
+    assert Manifest.from_bytes(exported.to_bytes()) == exported
+    assert b"audit" not in MANIFEST.to_bytes()
+    for field, wrong in (("audit_number", "7"), ("audit_hash", "c")):
+        value = json.loads(exported.to_bytes())
+        with pytest.raises(ManifestInvalid, match=field):
+            Manifest.from_bytes(json.dumps(value | {field: wrong}).encode())
+        del value[field]
+        with pytest.raises(ManifestInvalid, match=field):
+            Manifest.from_bytes(json.dumps(value).encode())
+
+
 def test_an_unknown_field_is_refused() -> None:
     value = json.loads(MANIFEST.to_bytes()) | {"comment": ""}
     with pytest.raises(ManifestInvalid, match="comment"):
