@@ -60,7 +60,7 @@ def test_anything_else_is_refused(content: bytes, reason: str) -> None:
 
 def test_a_result_has_the_codes_and_both_totals() -> None:
     batch = read_batch(transfer_file(PAYEES))
-    result = write_result(batch, [0, 2])
+    result = write_result(batch, list(zip(batch.transfers, [0, 2], strict=True)))
     lines = result.split(b"\r\n")
     assert [len(line) for line in lines] == [120, 120, 120, 120, 120, 0]
     assert [line[113:114] for line in lines[1:3]] == [b"0", b"2"]
