@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.disclosure.guard import PeriodClosed
 from pipelines.disclosure.release import make_release
+from pipelines.errors import InputRefused
 from pipelines.failpoints import failpoint
 from pipelines.ledger import payments, tables
 from pipelines.ledger.states import Batch
@@ -48,7 +49,7 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
     told = _look_over(c, day)
     if not waiting:
         return {"batches": 0, "paid": 0, "returned": 0, **told}
-    with c.session(BANK) as sftp, inbox.noting_refusals(c, f"{LINK}{BANK}", day):
+    with inbox.taking_in(c, f"{LINK}{BANK}", day), c.session(BANK) as sftp:
         taken = {batch_id: _take(c, sftp, file_name, day) for batch_id, file_name in waiting}
         found = {batch_id: _outcomes(c, received) for batch_id, received in taken.items()}
     failpoint("results.read")
@@ -72,15 +73,17 @@ def _look_over(c: Campaign, day: date) -> dict[str, int]:
     if not delivered or not c.programme.party(BANK).connection.holds(day):
         return {}
     with c.session(BANK) as sftp:
-        count = party_outbox.look_over(c, BANK, sftp, day)
-    return {"unexpected": count} if count else {}
+        told = party_outbox.look_over(c, BANK, sftp, day)
+    return {"unexpected": told.count} if told.count else {}
 
 
 def _take(c: Campaign, sftp: SFTPClient, file_name: str, day: date) -> receiving.Received:
     """The bank's result file for a payment file."""
     name = f"result_{file_name}"
     inbox.wait_until(
-        c, lambda: receiving.is_published(sftp, "outbox", name), f"{file_name}の振込結果"
+        c,
+        lambda: receiving.is_published(sftp, party_outbox.OUTBOX, name),
+        f"{file_name}の振込結果",
     )
     return fetching.take(c, sftp, BANK, name, day)
 
@@ -89,13 +92,19 @@ def _outcomes(c: Campaign, received: receiving.Received) -> payments.Results:
     """What the bank says of every payment of a file.
 
     Raises:
-        InputRefused: the manifest declares another count or sum than the file has.
+        InputRefused: it is no such file, or its manifest declares another count or sum than it has.
     """
     bank = c.programme.bank
     returned = zengin.ReturnProfile(
         sent=payment_steps.profile(c), position=bank.result_code_column, codes=bank.result_codes
     )
-    results = zengin.read_results(received.payload, returned)
+    try:
+        results = zengin.read_results(received.payload, returned)
+    except zengin.ZenginError as error:
+        raise InputRefused(
+            f"{received.manifest.name}: 全銀形式の振込結果として読めません({error})。何も反映していません。"
+            "銀行に確認し、正しい結果を送り直してもらってください。"
+        ) from error
     fetching.assert_declared(
         received.manifest,
         len(results.outcomes),
