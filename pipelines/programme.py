@@ -219,7 +219,7 @@ class Intake(Part):
     may_repeat: datasets delivered whole, which may be the same as their last delivery. last_deliveries: of how many
     the median is taken; min_deliveries: how many must have come before the band holds; min_rows: below it, it does not.
     attachment_scanner: command that is given a file's path and ends with 0 if the file may be opened.
-    busy_wait_seconds: how long a process waits for another one that works on the same dataset and day.
+    busy_wait_seconds: how long a process waits for another one that works on the same dataset, whatever its day.
     """
 
     may_repeat: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from schemas.tables import Link
 _REGISTER = "register"
 
 OF_CLAIM = Link("CLAIM_UNKNOWN", "claim_no", "claims", "claim_no")
+OF_ATTACHMENT = Link("ATTACHMENT_CLAIM_UNKNOWN", "claim_no", "claims", "claim_no")
 OF_HOUSEHOLD = Link("HOUSEHOLD_UNKNOWN", "household_id", "rows", "household_id", _REGISTER)
 OF_APPLICANT = Link("RESIDENT_UNKNOWN", "applicant_resident_id", "rows", "resident_id", _REGISTER)
 OF_RESIDENT = Link("RESIDENT_UNKNOWN", "resident_id", "rows", "resident_id", _REGISTER)

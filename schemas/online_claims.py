@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from schemas import across, claims, forms
+from schemas import across, claims, forms, links
 from schemas.tables import Field, table
 
 _CLAIM_NO = replace(claims.CLAIM_NO, item="申請受付番号")
@@ -43,4 +43,6 @@ MEMBERS = table(
     *claims.MEMBERS.rules,
     links=claims.MEMBERS.links,
 )
+ATTACHMENTS = table("attachments", (), {"claim_no": _CLAIM_NO}, links=(links.OF_ATTACHMENT,))
+"""What lies beside the tables of a dump, a row each; every application that came counts, accepted or not."""
 DATASET = {"online_claims": (CLAIMS, MEMBERS)}

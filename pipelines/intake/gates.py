@@ -9,6 +9,7 @@ import io
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -78,47 +79,35 @@ def content_hash(sources: Mapping[str, str]) -> str:
     return hashes[0] if len(hashes) == 1 else sha256("\n".join(hashes).encode())
 
 
-def assert_declared(sheet: Sheet, manifest: Manifest, file: str) -> None:
-    """A declaration must be about exactly these bytes and signed by two people.
+def assert_declared(
+    sheet: Sheet, manifest: Manifest, file: str, needs: Literal["理由", "申告日"]
+) -> None:
+    """A declaration must be about exactly these bytes, signed by two people, and say what it needs to say.
+
+    file: the declaration's name. needs: the reason, or the day of the declaration.
 
     Raises:
-        InputRefused: another dataset, day, count or content, or no two different names.
+        InputRefused: another dataset, day, count or content, no two different names, no reason or no such day; the
+            message names the items, not their values.
     """
     expected = {
         "名簿": manifest.dataset, "基準日": manifest.day.replace("-", ""), "件数": str(manifest.rows_in),
         "SHA256": content_hash(manifest.sources),
     }  # fmt: skip
-    assert_sheet_agrees(sheet, expected, file)
-    names = signers(sheet)
-    if not all(names) or names[0] == names[1] or not sheet.get("理由", "").strip():
-        raise InputRefused(
-            f"{file}: 理由と、別々の二人の名前(申告者、確認者)が必要です。記入し直してください。"
-        )
-
-
-def assert_zero_declared(sheet: Sheet, manifest: Manifest, file: str) -> None:
-    """A declaration of zero must be about exactly these bytes, dated, and signed by two people.
-
-    Raises:
-        InputRefused: another dataset, day, count or content, no date of declaration, or no two different names; the
-            message names the items, not their values.
-    """
-    expected = {
-        "名簿": manifest.dataset, "基準日": manifest.day.replace("-", ""), "件数": "0",
-        "SHA256": content_hash(manifest.sources),
-    }  # fmt: skip
     wrong = [item for item, value in expected.items() if sheet.get(item) != value]
-    if _date_of(sheet.get("申告日", "")) is None:
-        wrong.append("申告日")
+    said = sheet.get(needs, "").strip()
+    if not said or (needs == "申告日" and not _is_day(said)):
+        wrong.append(needs)
     names = signers(sheet)
     wrong += [item for item, name in zip(SIGNERS, names, strict=True) if not name]
     if all(names) and names[0] == names[1]:
         wrong.append(SIGNERS[1])
     if wrong:
         raise InputRefused(
-            f"{file}: この名簿の{manifest.day}の零件の申告ではありません(「{'」「'.join(wrong)}」)。"
-            "基準日は名簿を受け取る日、SHA256は届いた空の名簿のもの、申告日はYYYYMMDD、申告者と確認者は別々の二人です。"
-            f"名簿が差し替わったときは、新しい申告が必要です(SHA256は{expected['SHA256']})。担当課に確認してください。"
+            f"{file}: この{manifest.dataset} {manifest.day}の申告ではありません(「{'」「'.join(wrong)}」)。"
+            f"基準日は受け取る日、件数は{manifest.rows_in}、SHA256は届いたファイルのもの({expected['SHA256']})、"
+            "申告者と確認者は別々の二人です。零件の申告には申告日(YYYYMMDD)、ほかの申告には理由も必要です。"
+            "ファイルが差し替わったときは、新しい申告が必要です。担当課に確認してください。"
         )
 
 
@@ -127,29 +116,37 @@ def signers(sheet: Sheet) -> tuple[str, ...]:
     return tuple(sheet.get(item, "").strip() for item in SIGNERS)
 
 
-def _date_of(text: str) -> date | None:
-    """YYYYMMDD as a date."""
+def _is_day(text: str) -> bool:
+    """Whether it is a day as YYYYMMDD."""
     if not (len(text) == 8 and text.isascii() and text.isdigit()):
-        return None
+        return False
     try:
-        return date.fromisoformat(text)
+        date.fromisoformat(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def repeated_day(staging: Staging, manifest: Manifest, may_repeat: Sequence[str]) -> date | None:
-    """The earlier day whose content came again, or None.
+    """Another day of the dataset of which a file came again, or None.
 
-    A delivery without rows repeats nothing. A dataset of `may_repeat`, which its sender delivers whole every time, may
-    be the same as its last delivery, but not as one before that.
+    A file without rows repeats nothing. A later day counts too, for it may have been received first, but not against
+    what is staged already. A dataset of `may_repeat`, which its sender delivers whole every time, may be the same as
+    the delivery before or after it, but not as one farther away.
     """
-    if manifest.rows_in == 0:
-        return None
-    earlier = _before(staging, manifest)
-    here = content_hash(manifest.sources)
-    same = [day for day, found in earlier if content_hash(found.sources) == here]
-    if manifest.dataset in may_repeat and earlier and same and same[-1] == earlier[-1][0]:
-        return None
+    day = date.fromisoformat(manifest.day)
+    files = {name.partition("#")[0] for name, rows in manifest.file_rows.items() if rows}
+    here = {digest for name, digest in manifest.sources.items() if name in files}
+    staged = staging.manifest(manifest.dataset, day)
+    until = day if staged and staged.sources == manifest.sources else date.max
+    others = _others(staging, manifest, until)
+    same = [other for other, found in others if not here.isdisjoint(found.sources.values())]
+    if manifest.dataset in may_repeat:
+        days = [other for other, _ in others]
+        before = [other for other in days if other < day][-1:]
+        after = [other for other in days if other > day][:1]
+        if not set(same).isdisjoint(before + after):
+            return None
     return same[-1] if same else None
 
 
@@ -158,7 +155,9 @@ def implausible_size(
 ) -> tuple[float, int] | None:
     """(median of the last deliveries, their number) if the delivery's rows lie outside the band, else None."""
     band = intake.size_band.get(manifest.dataset)
-    rows = [found.rows_in for _, found in _before(staging, manifest)][-intake.last_deliveries :]
+    yesterday = date.fromisoformat(manifest.day) - timedelta(days=1)
+    earlier = _others(staging, manifest, yesterday)
+    rows = [found.rows_in for _, found in earlier][-intake.last_deliveries :]
     if band is None or len(rows) < intake.min_deliveries:
         return None
     median = statistics.median(rows)
@@ -168,18 +167,17 @@ def implausible_size(
     return None if inside else (median, len(rows))
 
 
-def _before(staging: Staging, manifest: Manifest) -> list[tuple[date, Manifest]]:
-    """The dataset's deliveries of earlier days, in order, each in its newest version."""
-    day = date.fromisoformat(manifest.day)
-    days = staging.days(manifest.dataset, day - timedelta(days=1))
-    found = ((earlier, staging.manifest(manifest.dataset, earlier)) for earlier in days)
-    return [(earlier, manifest) for earlier, manifest in found if manifest is not None]
+def _others(staging: Staging, manifest: Manifest, until: date) -> list[tuple[date, Manifest]]:
+    """The dataset's deliveries of other days up to `until`, in order, each in its newest version."""
+    days = staging.days(manifest.dataset, until)
+    found = ((day, staging.manifest(manifest.dataset, day)) for day in days)
+    return [(day, other) for day, other in found if other is not None and other.day != manifest.day]
 
 
 def why_doubtful(staging: Staging, manifest: Manifest, intake: Intake) -> str | None:
     """Why the delivery may be the wrong one (only counts and days), or None."""
     if again := repeated_day(staging, manifest, intake.may_repeat):
-        return f"{again}に取り込んだものと同じ内容です。前の抽出が届いた可能性があります。"
+        return f"{again}に取り込んだものと同じ内容です。別の日の抽出が届いた可能性があります。"
     if found := implausible_size(staging, manifest, intake):
         median, deliveries = found
         return (
@@ -190,12 +188,11 @@ def why_doubtful(staging: Staging, manifest: Manifest, intake: Intake) -> str | 
 
 
 def assert_plausible(
-    staging: Staging, manifest: Manifest, intake: Intake, declaration: Sheet | None, file: str,
-    doubt: str | None = None,
-) -> bool:  # fmt: skip
+    staging: Staging, manifest: Manifest, intake: Intake, declaration: Sheet | None, file: str
+) -> bool:
     """Refuse a delivery that may be the wrong one, unless it is declared right.
 
-    file: the declaration's name. doubt: why it may be the wrong one, as far as whoever received it knows.
+    file: the declaration's name.
 
     Returns:
         Whether it enters on a declaration.
@@ -203,7 +200,7 @@ def assert_plausible(
     Raises:
         InputRefused: it is doubtful and not declared, or the declaration is not about it.
     """
-    reason = why_doubtful(staging, manifest, intake) or doubt
+    reason = why_doubtful(staging, manifest, intake)
     if reason is None:
         return False
     if declaration is None:
@@ -212,7 +209,7 @@ def assert_plausible(
             f"これで正しいときは、二人で申告書({file})を作って添えてください。"
             f"申告書の件数は{manifest.rows_in}、SHA256は{content_hash(manifest.sources)}です。"
         )
-    assert_declared(declaration, manifest, file)
+    assert_declared(declaration, manifest, file, "理由")
     return True
 
 

@@ -1,8 +1,9 @@
-"""One process at a time on one dataset and day: from reading its newest version until its next one is published.
+"""One process at a time on one dataset: from looking at what is staged of it until its next version is published.
 
-`HOME/locks/<dataset>.YYYY-MM-DD.lock` is an empty file, apart from staging, that is locked and never removed: the
-operating system takes the lock away with the process that holds it, however that ends. Whoever needs the ledger as well
-takes this lock first.
+What a day may hold depends on the dataset's other days (not the same content again, a size like theirs), so its days
+share one lock. `HOME/locks/<dataset>.lock` is an empty file, apart from staging, that is locked and never removed: the
+operating system takes the lock away with the process that holds it, however that ends. A process holds one dataset at a
+time; whoever needs the ledger as well takes this lock first.
 """
 
 import fcntl
@@ -11,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 from pipelines.errors import KyufuError
@@ -19,11 +19,11 @@ from pipelines.errors import KyufuError
 _POLL_SECONDS = 0.1
 
 
-class PartitionBusy(KyufuError):
-    """Another process works on the same dataset and day and did not end in time; nothing was done."""
+class DatasetBusy(KyufuError):
+    """Another process works on the same dataset and did not end in time; nothing was done."""
 
 
-class PartitionLocks:
+class DatasetLocks:
     """The locks of one home. A thread that holds a lock may take it again inside."""
 
     def __init__(self, home: Path, wait_seconds: float) -> None:
@@ -33,31 +33,30 @@ class PartitionLocks:
         self._mine = threading.local()
 
     @contextmanager
-    def holding(self, dataset: str, day: date) -> Iterator[None]:
-        """Hold the dataset's day alone until the block ends.
+    def holding(self, dataset: str) -> Iterator[None]:
+        """Hold the dataset alone until the block ends.
 
         Raises:
-            PartitionBusy: another process held it all the time.
+            DatasetBusy: another process held it all the time.
         """
-        held: set[tuple[str, date]] = self._mine.__dict__.setdefault("held", set())
-        if (dataset, day) in held:
+        held: set[str] = self._mine.__dict__.setdefault("held", set())
+        if dataset in held:
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.folder / f"{dataset}.{day.isoformat()}.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.folder / f"{dataset}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not _lock(descriptor, self.wait_seconds):
-                raise PartitionBusy(
-                    f"{dataset} {day}: 別の処理がこの日の取込みか保留行の戻しか送付をしていて、"
+                raise DatasetBusy(
+                    f"{dataset}: 別の処理がこのデータの取込みか保留行の戻しか送付をしていて、"
                     f"{self.wait_seconds:g}秒待っても終わりません。"
                     "その処理が終わるのを待って、もう一度実行してください。"
                 )
-            held.add((dataset, day))
+            held.add(dataset)
             try:
                 yield
             finally:
-                held.discard((dataset, day))
+                held.discard(dataset)
         finally:
             os.close(descriptor)
 

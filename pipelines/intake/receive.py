@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
 from types import MappingProxyType
@@ -30,11 +30,14 @@ from pipelines.intake.references import references
 from pipelines.intake.staging import Manifest, Staging, WithColumns, sha256
 from pipelines.programme import ListSource, Programme, Source
 from schemas.datasets import DATASETS, Table
+from schemas.online_claims import ATTACHMENTS
 from schemas.rules import RULES
-from schemas.tables import Link
+from schemas.tables import Link, References
 
 NOTHING: Mapping[str, tuple[date, int]] = MappingProxyType({})
 
+# sees what would be published and raises where it may not: the counts, and the tables without their match keys
+Gate = Callable[[Manifest, Mapping[str, pa.Table]], None]
 # staged key column -> (function, column it is made of), added where the table has that column; those of dates are made
 # before the checks, which look at them (`map_dates`)
 KeyMaker = Callable[[pa.ChunkedArray, str], pa.Array]
@@ -80,107 +83,152 @@ def stage(
     dataset: str,
     day: date,
     files: Mapping[str, bytes],
-    gate: Callable[[Manifest], None] = lambda _counts: None,
+    gate: Gate = lambda _counts, _tables: None,
     *,
-    look: Callable[[Mapping[str, pa.Table]], None] = lambda _tables: None,
     mended: Mending | None = None,
     against: Mapping[str, tuple[date, int]] = NOTHING,
 ) -> Manifest:
     """Stage one dataset and day from its files' bytes.
 
     Good rows go on, bad rows go to quarantine with file, row, column and rule; the counts must add up. `gate` sees the
-    counts before anything is published and raises where the day may not enter: a declared total, a signed zero; `look`
-    sees the tables in the same place. `mended` rows stand for the source's; without it, what was mended of the same
-    bytes before stays mended. `against`: dataset -> (day, version) of the staged partitions in which what the rows name
-    is looked up; the same bytes again are judged against those of the first time.
+    counts and the tables before anything is published and raises where the day may not enter. `mended` rows stand for
+    the source's; without it, what was mended of the same bytes before stays mended. `against`: dataset -> (day,
+    version) of the staged partitions in which what the rows name is looked up; the same bytes again are judged against
+    those of the first time.
 
     Raises:
         PeriodRefused: outside the collection period.
         InputMissing: one of the dataset's files is not among `files`.
         InputRefused: a column outside the basis, or a file that may not enter as a whole.
         MyNumberRefused: a file holds a My Number.
-        PartitionBusy: another process held the day all the time.
+        DatasetBusy: another process held the dataset all the time.
     """
-    with staging.holding(dataset, day):
-        return _stage(programme, staging, dataset, day, files, gate, look, mended, against)
-
-
-def _stage(
-    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes],
-    gate: Callable[[Manifest], None], look: Callable[[Mapping[str, pa.Table]], None], mended: Mending | None,
-    against: Mapping[str, tuple[date, int]],
-) -> Manifest:  # fmt: skip
-    """`stage` by the one process that holds the day."""
     source = programme.source(dataset)
     assert_may_enter(source, day)
     if missing := sorted(set(expected_files(programme, dataset, day)) - set(files)):
         raise InputMissing(f"{dataset} {day}: {'、'.join(missing)} がありません。")
-    layout = load_layout(source.layout)
+    for table in DATASETS[dataset]:
+        _assert_in_basis(source, load_layout(source.layout), table)
     hashes = {name: sha256(data) for name, data in sorted(files.items())}
-    laid = mended_before(staging, dataset, day, hashes) if mended is None else mended
+    with staging.holding(dataset):
+        laid = mended_before(staging, dataset, day, hashes) if mended is None else mended
+        judged_against = _judged_against(staging, dataset, day, hashes, against)
+        judged, of_attachments = _judge(
+            programme, staging, dataset, day, files, laid, judged_against
+        )
+        found = pa.concat_tables([*(rows.problems for rows in judged.values()), of_attachments])
+        manifest = _count(dataset, day, hashes, judged, found, laid)
+        manifest = replace(
+            manifest, schema_version=schema_version(source.layout), against=judged_against
+        )
+        manifest = replace(manifest, run_key=run_key(programme.id, manifest))
+        tables = {"problems": found, mending.TABLE: laid.as_table()}
+        for name, rows in judged.items():
+            tables[name] = rows.accepted
+            tables[f"quarantine_{name}"] = rows.quarantined
+            tables[f"ragged_{name}"] = rows.ragged
+        gate(manifest, tables)
+        add_keys = partial(_add_keys, municipality=programme.benefit.municipality_code)
+        keyed = {name: WithColumns(rows.accepted, add_keys) for name, rows in judged.items()}
+        return staging.write(manifest, {**tables, **keyed}, files)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One table of a delivery, its rows in the order of the source.
+
+    file: the table's file, or archive#member. rows_in: how many data rows it has. seen: the rows of the right length
+    with their dates' keys. accepted, quarantined: those that pass and those that do not. ragged: the rows of another
+    length, as text. duplicates: how many more are equal to an accepted one. problems: what broke, with the file.
+    """
+
+    file: str
+    rows_in: int
+    seen: pa.Table
+    accepted: pa.Table
+    quarantined: pa.Table
+    ragged: pa.Table
+    duplicates: int
+    problems: pa.Table
+
+
+def _judge(
+    programme: Programme, staging: Staging, dataset: str, day: date, files: Mapping[str, bytes], laid: Mending,
+    against: Mapping[str, Sequence[Any]],
+) -> tuple[dict[str, _Judged], pa.Table]:  # fmt: skip
+    """(table -> what became of its rows, the problems of the archives' attachments)."""
+    layout = load_layout(programme.source(dataset).layout)
     refer = references(programme.benefit.base_date, day)
-    judged = _judged_against(staging, dataset, day, hashes, against)
-    accepted: dict[str, pa.Table] = {}
+    archives = _open_archives(layout, dataset, day, files)
+    judged: dict[str, _Judged] = {}
 
     def known(link: Link) -> pa.ChunkedArray | None:
         if not link.dataset:
-            return accepted[link.table].column(link.to)
-        if link.dataset not in judged:
+            return judged[link.table].accepted.column(link.to)
+        if link.dataset not in against:
             return None
-        on, version = judged[link.dataset]
+        on, version = against[link.dataset]
         there = date.fromisoformat(on)
         return staging.read(link.dataset, there, link.table, version, [link.to]).column(link.to)
 
-    tables: dict[str, pa.Table | WithColumns] = {}
-    problems: list[pa.Table] = []
-    quarantined = duplicates = 0
-    claim_numbers: set[str] = set()
-    file_rows: dict[str, int] = {}
-    for table in DATASETS[dataset]:
-        _assert_in_basis(source, layout, table)
-    archives = _open_archives(layout, dataset, day, files)
     for table in DATASETS[dataset]:
         file, text = _read(layout, table, dataset, day, files, archives)
         text = mending.lay_over(text, table.name, laid)
         _assert_no_my_number(text, file, layout, table)
-        rows = map_codes(_to_ours(text.rows, layout, table), layout)
-        rows, seen = map_dates(rows, layout, table.date_keys)  # the raw text is what is staged
-        ragged = checks.problems(table.name, "", "ROW_LENGTH", text.ragged)
-        broken = pa.concat_tables([ragged, checks.check_rows(seen, table, refer)])
-        broken = pa.concat_tables([broken, links.check_links(seen, table, known, broken)])
-        broken = pa.concat_tables([broken, _not_in_layout(seen, layout, table, broken)])
-        good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
-        kept = _drop_repeated(good, seen, table)
-        accepted[table.name] = kept
-        if table.name == "claims":
-            claim_numbers = set(seen.column("claim_no").to_pylist())
-        municipality = programme.benefit.municipality_code
-        tables[table.name] = WithColumns(kept, partial(_add_keys, municipality=municipality))
-        tables[f"quarantine_{table.name}"] = bad
-        tables[f"ragged_{table.name}"] = text.ragged_rows
-        problems.append(
-            broken.append_column("file", pa.array([file] * broken.num_rows, pa.string()))
-        )
-        file_rows[file] = text.rows_in
-        quarantined += bad.num_rows + len(text.ragged)
-        duplicates += good.num_rows - kept.num_rows
+        judged[table.name] = _judge_table(text, file, layout, table, refer, known)
+    found = [_with_file(checks.PROBLEM.empty_table(), "")]
     for name, archive in archives.items():
-        owners = attachments.assert_keepable(archive, name)
-        problems.append(_attachments_of_nobody(owners, claim_numbers, name))
-    found = pa.concat_tables(problems)
-    rules = Counter(found.column("rule").to_pylist())
-    manifest = Manifest(
-        dataset, day.isoformat(), hashes,
-        sum(file_rows.values()), sum(tables[t.name].num_rows for t in DATASETS[dataset]), quarantined, duplicates,
-        sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"), dict(sorted(rules.items())),
-        mended=len(laid.cells), mending=laid.digest, schema_version=schema_version(source.layout),
-        file_rows=file_rows, against=judged,
+        owners = pa.array(attachments.assert_keepable(archive, name), pa.string())
+        rows = pa.table(
+            {"claim_no": owners, "row": pa.array(range(1, len(owners) + 1), pa.int64())}
+        )
+        lost = links.check_links(
+            rows, ATTACHMENTS, lambda link: judged[link.table].seen.column(link.to),
+            checks.PROBLEM.empty_table(),
+        )  # fmt: skip
+        found.append(_with_file(lost, name))
+    return judged, pa.concat_tables(found)
+
+
+def _judge_table(
+    text: readers.TextTable, file: str, layout: Layout, table: Table, refer: References, known: links.Known
+) -> _Judged:  # fmt: skip
+    """Every row of a table's text put to every rule."""
+    rows = map_codes(_to_ours(text.rows, layout, table), layout)
+    rows, seen = map_dates(rows, layout, table.date_keys)  # the raw text is what is staged
+    ragged = checks.problems(table.name, "", "ROW_LENGTH", text.ragged)
+    broken = pa.concat_tables([ragged, checks.check_rows(seen, table, refer)])
+    broken = pa.concat_tables([broken, links.check_links(seen, table, known, broken)])
+    broken = pa.concat_tables([broken, _not_in_layout(seen, layout, table, broken)])
+    good, bad = checks.split_rows(rows, checks.rejected_rows(broken))
+    kept = _drop_repeated(good, seen, table)
+    return _Judged(
+        file, text.rows_in, seen, kept, bad, text.ragged_rows, good.num_rows - kept.num_rows,
+        _with_file(broken, file),
     )  # fmt: skip
-    manifest = replace(manifest, run_key=run_key(programme.id, manifest))
-    tables |= {"problems": found, mending.TABLE: laid.as_table()}
-    gate(manifest)
-    look({name: t.rows if isinstance(t, WithColumns) else t for name, t in tables.items()})
-    return staging.write(manifest, tables, files)
+
+
+def _with_file(found: pa.Table, file: str) -> pa.Table:
+    """Problems with the file in which they are."""
+    return found.append_column("file", pa.array([file] * found.num_rows, pa.string()))
+
+
+def _count(
+    dataset: str, day: date, hashes: dict[str, str], judged: Mapping[str, _Judged], found: pa.Table, laid: Mending
+) -> Manifest:  # fmt: skip
+    """The manifest of what became of every row."""
+    tables = judged.values()
+    rules = Counter(found.column("rule").to_pylist())
+    return Manifest(
+        dataset, day.isoformat(), hashes,
+        rows_in=sum(t.rows_in for t in tables),
+        accepted=sum(t.accepted.num_rows for t in tables),
+        quarantined=sum(t.quarantined.num_rows + t.ragged.num_rows for t in tables),
+        duplicates=sum(t.duplicates for t in tables),
+        warnings=sum(n for rule, n in rules.items() if RULES[rule].severity == "warn"),
+        rules=dict(sorted(rules.items())),
+        mended=len(laid.cells), mending=laid.digest, file_rows={t.file: t.rows_in for t in tables},
+    )  # fmt: skip
 
 
 def mended_before(staging: Staging, dataset: str, day: date, hashes: Mapping[str, str]) -> Mending:
@@ -324,13 +372,6 @@ def _judged_against(
     return {
         name: [on.isoformat(), version] for name, (on, version) in against.items() if name in named
     }
-
-
-def _attachments_of_nobody(owners: Sequence[str], claim_numbers: set[str], file: str) -> pa.Table:
-    """Attachments whose claim is not in the archive, be it accepted or not; their row is their place among them."""
-    found = [place for place, owner in enumerate(owners, start=1) if owner not in claim_numbers]
-    told = checks.problems("attachments", "claim_no", "ATTACHMENT_CLAIM_UNKNOWN", found)
-    return told.append_column("file", pa.array([file] * len(found), pa.string()))
 
 
 def _add_keys(rows: pa.Table, municipality: str) -> pa.Table:

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputMissing, KyufuError
 from pipelines.files import sync_folder, write_whole
-from pipelines.intake.locks import PartitionLocks
+from pipelines.intake.locks import DatasetLocks
+from schemas.datasets import DATASETS
 
 # rows that get their further columns, and are written, at once
 _SLICE = 100_000
@@ -111,15 +112,15 @@ class Staging:
     def __init__(self, home: Path, wait_seconds: float = 600) -> None:
         """Remember where staging lies, and how long to wait for another process; nothing is created yet."""
         self.root = home / "staging"
-        self._locks = PartitionLocks(home, wait_seconds)
+        self._locks = DatasetLocks(home, wait_seconds)
 
-    def holding(self, dataset: str, day: date) -> AbstractContextManager[None]:
-        """Keep every other process from that day until the block ends: whoever reads it to publish the next version.
+    def holding(self, dataset: str) -> AbstractContextManager[None]:
+        """Keep every other process from a dataset until the block ends: whoever looks at it to publish a version.
 
         Raises:
-            PartitionBusy: another process held it all the time.
+            DatasetBusy: another process held it all the time.
         """
-        return self._locks.holding(dataset, day)
+        return self._locks.holding(dataset)
 
     def day_folder(self, dataset: str, day: date) -> Path:
         """Where that day's versions lie."""
@@ -172,12 +173,15 @@ class Staging:
 
         Raises:
             InputMissing: the day, or that version of it, is not staged.
+            KyufuError: an older Kyufu staged the newest version without a column that is read.
         """
         path = self.folder(dataset, day, version) / f"{table}.parquet"
         if not path.is_file():
             raise InputMissing(
                 f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。"
             )
+        if version in (None, max(self.versions(dataset, day), default=None)):
+            _assert_whole(path, dataset, day, table, columns)
         return pq.read_table(path, columns=columns, partitioning=None)
 
     def sources(self, dataset: str, day: date, version: int | None = None) -> dict[str, bytes]:
@@ -215,10 +219,10 @@ class Staging:
         Raises:
             KyufuError: the counts do not add up, or the same bytes under the same rules gave something else than what
                 is staged; the message says what differs. The staged version stays.
-            PartitionBusy: another process held the day all the time.
+            DatasetBusy: another process held the dataset all the time.
         """
         manifest.assert_balanced()
-        with self.holding(manifest.dataset, date.fromisoformat(manifest.day)):
+        with self.holding(manifest.dataset):
             return self._write(manifest, tables, sources)
 
     def _write(
@@ -227,7 +231,7 @@ class Staging:
         tables: Mapping[str, pa.Table | WithColumns],
         sources: Mapping[str, bytes],
     ) -> Manifest:
-        """`write` by the one process that holds the day."""
+        """`write` by the one process that holds the dataset."""
         day = date.fromisoformat(manifest.day)
         newest = self.manifest(manifest.dataset, day)
         final = self.day_folder(manifest.dataset, day)
@@ -282,9 +286,26 @@ class Staging:
             sync_folder(folder)
 
     def _clear(self, pattern: str) -> None:
-        """Remove what runs that were killed left beside; only who holds the day may, for no other run is at work."""
+        """Remove what runs that were killed left beside; only who holds the dataset may: no other is at work."""
         for left in self.root.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _assert_whole(
+    path: Path, dataset: str, day: date, table: str, columns: list[str] | None
+) -> None:
+    """The columns to be read, and the key beside every date, are there; rechecking adds what a later Kyufu makes."""
+    there = set(pq.read_schema(path).names)
+    wanted = set(columns or ())
+    if columns is None:
+        keys = {t.name: t.date_keys for t in DATASETS.get(dataset, ())}
+        of_table = keys.get(table.removeprefix("quarantine_"), {})
+        wanted = {key for column, key in of_table.items() if column in there}
+    if lacking := sorted(wanted - there):
+        raise KyufuError(
+            f"{dataset} {day}: 前の版のKyufuで取り込んだため、{table} に列がありません({'、'.join(lacking)})。"
+            f"kyufu quarantine recheck {dataset} {day} を実行してから、もう一度この処理を実行してください。"
+        )
 
 
 def _read(folder: Path, name: str) -> pa.Table:

@@ -58,18 +58,31 @@ def list_published(sftp: SFTPClient, folder: str) -> list[str]:
 
 
 @dataclass(frozen=True)
+class SealedFile:
+    """A sealed file as it stands beside its manifest.
+
+    Attributes:
+        size: its bytes; None where the server does not tell.
+        is_younger: it was written after its manifest, which is published last; so too where the server does not tell.
+    """
+
+    size: int | None
+    is_younger: bool
+
+
+@dataclass(frozen=True)
 class Standing:
     """What stands in a folder of the relay. Names are deliveries', without the suffixes of the link.
 
     Attributes:
-        published: delivery -> bytes of its sealed file, None where the server does not tell.
+        published: delivery -> its sealed file.
         lone_files: sealed files without a manifest and half-written ones, left behind by their sender.
         lone_manifests: manifests without their file.
         acknowledged: what the owner of the folder acknowledges.
         others: full names of files that are nothing of this link.
     """
 
-    published: Mapping[str, int | None]
+    published: Mapping[str, SealedFile]
     lone_files: tuple[str, ...]
     lone_manifests: tuple[str, ...]
     acknowledged: tuple[str, ...]
@@ -102,10 +115,16 @@ def look_at(sftp: SFTPClient, folder: str, patience_seconds: float) -> Standing:
         written = found[name].st_mtime
         return written is None or newest - written > patience_seconds
 
+    def sealed_file(name: str) -> SealedFile:
+        sealed, manifest = found[f"{name}.p7m"], found[f"{name}.manifest"]
+        times = sealed.st_mtime, manifest.st_mtime
+        is_younger = times[0] is None or times[1] is None or times[0] > times[1]
+        return SealedFile(sealed.st_size, is_younger)
+
     lone = {name for name in files - manifests if is_left(f"{name}.p7m")}
     half = {_OWN.sub("", name) for name in by_suffix[".tmp"] if is_left(f"{name}.tmp")} - files
     return Standing(
-        {name: found[f"{name}.p7m"].st_size for name in sorted(files & manifests)},
+        {name: sealed_file(name) for name in sorted(files & manifests)},
         tuple(sorted(lone | half)),
         tuple(sorted(manifests - files)),
         tuple(sorted(by_suffix[".ack"])),

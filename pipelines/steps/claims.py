@@ -51,7 +51,7 @@ def _receive(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     if staged is not None and not _is_replaced(c, source.party, staged, day):
         inbox.enter(c, staged)
         _keep_attachments(c, dataset, day)
-        told = _look_again(c, source.party, staged, day)
+        told = _look_again(c, source.party, staged)
         return {**inbox.counts(staged), "received": True, **told}
     try:
         assert_may_enter(source, day)
@@ -67,7 +67,7 @@ def _receive(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
             "あとから届いた申請は、次の業務日の日付で受け取ってください。"
         )
     result = inbox.stage_and_enter(
-        c, dataset, day, sent.files, sent.assert_rows_declared, sheets=sent.sheets, doubt=sent.doubt
+        c, dataset, day, sent.files, gate=sent.assert_rows_declared, sheets=sent.sheets
     )
     _keep_attachments(c, dataset, day)
     return {**result, "received": True, **told}
@@ -76,15 +76,13 @@ def _receive(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
 def _files(c: Campaign, party: str, dataset: str, day: date) -> fetching.Sent:
     if party == "ward":
         return fetching.Sent(inbox.read_ward_files(c, dataset, day) or {})
-    with inbox.noting_refusals(c, dataset, day):
-        return fetching.fetch(c, party, dataset, day)
+    return fetching.fetch(c, party, dataset, day)
 
 
-def _look_again(c: Campaign, party: str, staged: Manifest, day: date) -> dict[str, int]:
+def _look_again(c: Campaign, party: str, staged: Manifest) -> dict[str, int]:
     if party == "ward":
         return {}
-    with inbox.noting_refusals(c, staged.dataset, day):
-        return _told(fetching.look_again(c, party, staged))
+    return _told(fetching.look_again(c, party, staged))
 
 
 def _told(unexpected: int) -> dict[str, int]:

@@ -4,7 +4,7 @@ A file is read only if a dataset of the day expects it; `party_outbox` tells of 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,14 +12,14 @@ from typing import Any
 
 from pipelines.errors import InputRefused, PeriodRefused
 from pipelines.intake.receive import expected_files
-from pipelines.intake.staging import Manifest, sha256
+from pipelines.intake.staging import Manifest
 from pipelines.link import manifest as statements
 from pipelines.link import receiving
 from pipelines.link.errors import ManifestInvalid, NameNotAllowed, RemoteFailure, SealInvalid
 from pipelines.link.session import SFTPClient
 from pipelines.steps import inbox
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.party_outbox import OUTBOX, list_name, look_over, taken_from
+from pipelines.steps.party_outbox import OUTBOX, list_name, look_over
 
 _WHY = {
     SealInvalid: "封印か署名が合いません。途中で壊れたか、差し替わっています。",
@@ -37,14 +37,12 @@ class Sent:
         files: name -> bytes.
         sheets: control sheets that came with them: name -> bytes.
         records: file -> data rows that its manifest declares; of an archive those of its first table.
-        doubt: why they may be the wrong ones, if so.
         unexpected: how many other things in the party's outbox are told of.
     """
 
     files: Mapping[str, bytes]
     sheets: Mapping[str, bytes] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
-    doubt: str | None = None
     unexpected: int = 0
 
     def assert_rows_declared(self, manifest: Manifest) -> None:
@@ -83,7 +81,7 @@ def fetch(c: Campaign, party_id: str, dataset: str, day: date) -> Sent:
             f"{party.name}の{day}の送信一覧",
         )
         listed = _read_list(c, sftp, party_id, day)
-        unexpected = look_over(c, party_id, sftp, day, listed)
+        told = look_over(c, party_id, sftp, day, listed)
         wanted = expected_files(c.programme, dataset, day)
         there = [name for name in wanted if name in listed]
         if there and len(there) != len(wanted):
@@ -101,8 +99,7 @@ def fetch(c: Campaign, party_id: str, dataset: str, day: date) -> Sent:
         {name: taken[name].payload for name in there},
         {name: taken[name].payload for name in sheets},
         {name: taken[name].manifest.records for name in there},
-        _doubt(c, party_id, [taken[name].manifest for name in there]),
-        unexpected,
+        told.count,
     )
 
 
@@ -159,35 +156,21 @@ def look_again(c: Campaign, party_id: str, staged: Manifest) -> int:
     """Look whether what was taken for a day is still what the party's outbox holds; returns what is told of.
 
     Raises:
-        InputRefused: another content stands under the name; what was taken first stays.
+        InputRefused: another content stands under a name; what was taken first stays.
     """
     day = date.fromisoformat(staged.day)
     with c.session(party_id) as sftp:
         if not receiving.is_published(sftp, OUTBOX, list_name(day)):
             return 0  # cleared away since
-        unexpected = look_over(c, party_id, sftp, day, _read_list(c, sftp, party_id, day))
-        for name, digest in staged.sources.items():
-            if not receiving.is_published(sftp, OUTBOX, name):
-                continue
-            with _refusing(name):
-                found = receiving.receive(sftp, OUTBOX, name, c.ward, c.certificate(party_id), day)
-            if sha256(found.payload) != digest:
-                raise InputRefused(
-                    f"{name}: 受け取ったあとで、別の内容に差し替わっています。初めに受け取った内容のまま使い、"
-                    "新しい内容は受け取りません。理由を相手先に確認し、差し替えたものを送信箱から取り除いて、"
-                    "訂正は後の業務日の名前で送ってもらってください。"
-                )
-    return unexpected
-
-
-def _doubt(c: Campaign, party_id: str, stated: Iterable[statements.Manifest]) -> str | None:
-    """Why one of the files may be an earlier one under another name; a file without rows repeats nothing."""
-    taken = taken_from(c, party_id)
-    for one in stated:
-        same = [n for n, digests in taken.items() if one.sha256 in digests and n != one.name]
-        if one.records and same:
-            return f"{one.name}は、すでに受け取った{same[0]}と同じ内容です。"
-    return None
+        told = look_over(c, party_id, sftp, day, _read_list(c, sftp, party_id, day))
+    for name in staged.sources:
+        if name in told.replaced:
+            raise InputRefused(
+                f"{name}: 受け取ったあとで、別の内容に差し替わっています。初めに受け取った内容のまま使い、"
+                "新しい内容は受け取りません。理由を相手先に確認し、差し替えたものを送信箱から取り除いて、"
+                "訂正は後の業務日の名前で送ってもらってください。"
+            )
+    return told.count
 
 
 def _read_list(c: Campaign, sftp: SFTPClient, party_id: str, day: date) -> list[str]:

@@ -38,42 +38,31 @@ def _any_day(name: str, day: date) -> str:
 
 
 @contextmanager
-def taking_in(c: Campaign, dataset: str, day: date) -> Iterator[None]:
-    """A step that receives a dataset's day: alone on that day, and whatever it refuses is on the steward's page.
+def taking_in(c: Campaign, subject: str, day: date) -> Iterator[None]:
+    """A step that takes something of a day in: alone on its subject, and the steward's page has what it refuses.
+
+    What is missing beside what came is on the page too. A refusal is entered once, however often it is met.
+
+    subject: a dataset, or `LINK` and a party.
 
     Raises:
-        PartitionBusy: another process held the day all the time.
+        DatasetBusy: another process held the subject all the time.
     """
-    with c.staging.holding(dataset, day):
+    with c.staging.holding(subject):
         try:
             yield
-        except InputRefused as error:
-            c.note_refusal(dataset, str(error), day)
+        except (InputRefused, InputMissing) as error:
+            c.note_refusal(subject, str(error), day)
             raise
 
 
-@contextmanager
-def noting_refusals(c: Campaign, dataset: str, day: date) -> Iterator[None]:
-    """What is refused of a dataset's day in here, or missing beside what came, is on the steward's page too."""
-    try:
-        yield
-    except (InputRefused, InputMissing) as error:
-        c.note_refusal(dataset, str(error), day)
-        raise
-
-
 def read_ward_files(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | None:
-    """The day's files of a dataset from the ward's PC; None if nothing of it came that day. A refusal is recorded.
+    """The day's files of a dataset from the ward's PC; None if nothing of it came that day.
 
     Raises:
         InputMissing: only some of them are there.
         InputRefused: a file of the dataset carries another day's date.
     """
-    with noting_refusals(c, dataset, day):
-        return _read_whole_set(c, dataset, day)
-
-
-def _read_whole_set(c: Campaign, dataset: str, day: date) -> dict[str, bytes] | None:
     folder = c.inbox / day.isoformat()
     names = receive.expected_files(c.programme, dataset, day)
     there = [name for name in names if (folder / name).is_file()]
@@ -114,44 +103,43 @@ def stage_and_enter(
     dataset: str,
     day: date,
     files: Mapping[str, bytes],
-    gate: Callable[[Manifest], "Declaration | None"] = lambda _counts: None,
     *,
+    gate: Callable[[Manifest], None] = lambda _counts: None,
+    declared: Callable[[Manifest], "Declaration | None"] = lambda _counts: None,
     sheets: Mapping[str, bytes] = NO_SHEETS,
-    doubt: str | None = None,
 ) -> dict[str, Any]:
     """Stage a dataset's files and enter their counts in the ledger, with the declarations on which they enter.
 
-    Every gate of `pipelines.intake.gates` sees the delivery first, and `gate` its counts: it returns the declaration on
-    which the delivery may enter, if it needs one. A refusal stops the step that called, which records it (`taking_in`).
-    sheets: control sheets that came with the files, by name. doubt: why the delivery may be the wrong one, to be
-    declared right by two people.
+    Every gate of `pipelines.intake.gates` sees the delivery before anything of it is published. A refusal stops the
+    step that called, which records it (`taking_in`).
+
+    gate: the caller's own, raises where the delivery may not enter. declared: gives the declaration on which alone it
+    may, if it needs one. sheets: control sheets that came with the files, by name.
 
     Raises:
         InputRefused: a file may not enter; nothing of it is staged.
-        PartitionBusy: another process held the day all the time.
+        DatasetBusy: another process held the dataset all the time.
     """
-    declared: list[Declaration] = []
+    declarations: list[Declaration | None] = []
 
-    def counted(manifest: Manifest) -> None:
-        found = [gate(manifest)]
+    def may_enter(manifest: Manifest, found: Mapping[str, pa.Table]) -> None:
+        gate(manifest)
+        needed = declared(manifest)
         _assert_control_sheets(c, dataset, day, sheets, manifest)
-        found.append(_assert_plausible(c, dataset, day, manifest, doubt))
-        declared.extend(declaration for declaration in found if declaration)
-
-    def dated(found: Mapping[str, pa.Table]) -> None:
+        declarations.extend([needed, _assert_plausible(c, dataset, day, manifest)])
         if inside := c.programme.intake.date_inside.get(dataset):
             gates.assert_dated(found, inside, dataset, day)
 
     frozen = c.frozen_register()
-    with c.staging.holding(dataset, day):
+    with c.staging.holding(dataset):
         manifest = receive.stage(
-            c.programme, c.staging, dataset, day, files, counted, look=dated,
+            c.programme, c.staging, dataset, day, files, may_enter,
             against={"register": frozen} if frozen else receive.NOTHING,
         )  # fmt: skip
         failpoint("inbox.staged")
         with c.ledger.write() as connection:
             enter_counts(connection, c.programme.id, manifest)
-            for declaration in declared:
+            for declaration in filter(None, declarations):
                 _record_declaration(connection, c.programme.id, manifest, declaration)
     return counts(manifest)
 
@@ -193,13 +181,13 @@ def _assert_control_sheets(
 
 
 def _assert_plausible(
-    c: Campaign, dataset: str, day: date, manifest: Manifest, doubt: str | None
+    c: Campaign, dataset: str, day: date, manifest: Manifest
 ) -> "Declaration | None":
     """The signed declaration on which the delivery enters, if any; raises where it is doubtful without one."""
     path = c.inbox / day.isoformat() / f"{dataset}_{day:%Y%m%d}.declared.csv"
     declaration = read_declaration(path, "intake.declared")
     sheet = declaration.sheet if declaration else None
-    if not gates.assert_plausible(c.staging, manifest, c.programme.intake, sheet, path.name, doubt):
+    if not gates.assert_plausible(c.staging, manifest, c.programme.intake, sheet, path.name):
         return None
     return declaration
 

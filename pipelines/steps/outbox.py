@@ -81,12 +81,12 @@ def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
         SendingStopped: `kyufu stop`; the same call may be repeated after the resume.
         DisclosureRefused: protections or periods have changed since it was made.
         DeliveryUnknown, NameTaken: what is at the receiver is not what we know; a person decides.
-        PartitionBusy: another process works on it and does not end.
+        DatasetBusy: another process works on it and does not end.
     """
     row = _row(c, name)
     if row["state"] in ("delivered", "kept"):
         return _result(row)
-    with c.staging.holding(name, row["business_date"]):
+    with c.staging.holding(name):
         return _send_alone(c, name, day)
 
 

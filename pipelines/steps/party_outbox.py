@@ -6,6 +6,7 @@ Nothing is taken away from the relay; the party puts it right.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
@@ -49,6 +50,14 @@ def results_day(name: str) -> date | None:
     return next(_days_in(name), None) if _RESULTS.fullmatch(name) else None
 
 
+@dataclass(frozen=True)
+class Told:
+    """What was told of a party's outbox. count: of files; replaced: names that hold another content than was taken."""
+
+    count: int
+    replaced: frozenset[str]
+
+
 def list_name(day: date) -> str:
     """The name of a party's list of the day."""
     return f"day_{day:%Y%m%d}.json"
@@ -64,8 +73,8 @@ def record_taken(
 
 def look_over(
     c: Campaign, party_id: str, sftp: SFTPClient, day: date, listed: Iterable[str] = ()
-) -> int:
-    """Tell of everything in a party's outbox that should not be there as it is; returns how many files that are.
+) -> Told:
+    """Tell of everything in a party's outbox that should not be there as it is.
 
     listed: what the party's list of the day names.
     """
@@ -76,7 +85,7 @@ def look_over(
         if which:
             reason = whose + _TOLD[kind].format(len(which), names.shown(which))
             c.note_refusal(f"{LINK}{party_id}", reason, day)
-    return sum(len(which) for which in found.values())
+    return Told(sum(map(len, found.values())), frozenset(found["replaced"]))
 
 
 def _sort_out(
@@ -98,8 +107,8 @@ def _sort_out(
         if of is None or names.is_sheet_alone(name, standing.published):
             found["strange"].append(name)
         elif name in taken and name in standing.published:
-            size = standing.published[name]
-            if _is_other(c, sftp, party_id, name, of, taken[name], size):
+            sealed = standing.published[name]
+            if _is_other(c, sftp, party_id, name, of, taken[name], sealed):
                 found["replaced"].append(name)
         elif name not in taken and names.is_file(name) and _is_due(name, of, day, listed):
             found["late"].append(name)
@@ -192,11 +201,20 @@ def taken_from(c: Campaign, party_id: str) -> dict[str, set[str]]:
 
 
 def _is_other(
-    c: Campaign, sftp: SFTPClient, party_id: str, name: str, on: date, taken: set[str], size: int | None
+    c: Campaign, sftp: SFTPClient, party_id: str, name: str, on: date, taken: set[str],
+    sealed: receiving.SealedFile,
 ) -> bool:  # fmt: skip
-    """Whether what stands under a name is announced, or as large, as something else than what was taken."""
+    """Whether what stands under a name is something else than what was taken.
+
+    Its manifest is signed and holds the hash, so the file is read again only where it was written after that.
+    """
+    certificate = c.certificate(party_id)
     try:
-        stated = receiving.read_manifest(sftp, OUTBOX, name, c.certificate(party_id), on)
+        stated = receiving.read_manifest(sftp, OUTBOX, name, certificate, on)
+        if stated.sha256 not in taken or sealed.size not in (None, stated.sealed_bytes):
+            return True
+        if sealed.is_younger:
+            receiving.receive(sftp, OUTBOX, name, c.ward, certificate, on)
     except (SealInvalid, ManifestInvalid, RemoteFailure):
         return True
-    return stated.sha256 not in taken or size not in (None, stated.sealed_bytes)
+    return False

@@ -1,5 +1,6 @@
 """Quarantine as a steward works with it: see what waits, take it out to mend, give it back; all of it on the record."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -97,11 +98,11 @@ def take_back(
 
     Raises:
         InputRefused: the workbook is stale, of something else, or was tampered with; nothing of it is taken.
-        PartitionBusy: another process held the day all the time.
+        DatasetBusy: another process held the dataset all the time.
     """
     returned = mending_book.read_book(data, password, file)
     dataset, day, version = quarantine.of_version(returned, c.programme, file)
-    with c.staging.holding(dataset, day):
+    with c.staging.holding(dataset):
         return _take_back(
             c, returned, _Book(file, sha256(data), dataset, day, version), actor, today
         )
@@ -110,7 +111,7 @@ def take_back(
 def _take_back(
     c: Campaign, returned: mending_book.Returned, book: _Book, actor: str, today: date
 ) -> dict[str, Any]:
-    """`take_back` by the one process that holds the day.
+    """`take_back` by the one process that holds the dataset.
 
     Whatever kills it, running it again completes it: the version that it may have published is found as made of the
     same bytes and mending, and the ledger's part is one transaction.
@@ -143,7 +144,8 @@ def _take_back(
     }  # fmt: skip
     with c.ledger.write() as connection:
         inbox.enter_counts(connection, c.programme.id, manifest)
-        if not _is_recorded(connection, c.programme.id, manifest, book.sha256):
+        told = _recorded(connection, c.programme.id, _RETURNED, manifest)
+        if all(detail["file"] != book.sha256 for detail in told):
             detail = {**result, "from": version, "file": book.sha256, "rows": rows}
             record(connection, c.programme.id, _RETURNED, actor, _subject(manifest), detail, today)
         failpoint("quarantine.before_commit")
@@ -154,24 +156,39 @@ def _take_back(
 def recheck(c: Campaign, dataset: str, day: date, actor: str, today: date) -> dict[str, Any]:
     """Put a staged day's kept source to the present rules and layout; another outcome is the day's next version.
 
-    Who did it, and what it changed as counts, is an audit event.
+    Who did it, and what it changed as counts, is one audit event a version and its rules. Whatever kills it, running it
+    again completes it.
 
     Raises:
         InputMissing: the day is not staged.
         InputRefused: it is the frozen register, or may not enter under the present rules.
-        PartitionBusy: another process held the day all the time.
+        DatasetBusy: another process held the dataset all the time.
     """
-    with c.staging.holding(dataset, day):
-        manifest = _staged(c, dataset, day)
-        _assert_not_frozen(c, manifest)
-        files = c.staging.sources(dataset, day)
-        made = receive.stage(c.programme, c.staging, dataset, day, files)
-        result = {**inbox.counts(made), "differences": manifest.differences(made)}
-        detail = {**result, "from": manifest.version, "schema_version": made.schema_version}
+    with c.staging.holding(dataset):
+        newest = _staged(c, dataset, day)
+        _assert_not_frozen(c, newest)
+        made = receive.stage(c.programme, c.staging, dataset, day, c.staging.sources(dataset, day))
+        failpoint("quarantine.staged")
+        rules = receive.schema_version(c.programme.source(dataset).layout)
         with c.ledger.write() as connection:
             inbox.enter_counts(connection, c.programme.id, made)
-            record(connection, c.programme.id, _RECHECKED, actor, _subject(made), detail, today)
+            told = _recorded(connection, c.programme.id, _RECHECKED, made)
+            before = newest if told else _judged_before(c, newest, made)
+            result = {**inbox.counts(made), "differences": before.differences(made)}
+            if all(detail["schema_version"] != rules for detail in told):
+                detail = {**result, "from": before.version, "schema_version": rules}
+                record(connection, c.programme.id, _RECHECKED, actor, _subject(made), detail, today)
+            failpoint("quarantine.before_commit")
+        failpoint("quarantine.after_commit")
     return result
+
+
+def _judged_before(c: Campaign, newest: Manifest, made: Manifest) -> Manifest:
+    """The version that other rules had made, where this or a killed recheck published another one of the same rows."""
+    if newest.version != made.version or made.version == 1:
+        return newest
+    before = c.staging.manifest(made.dataset, date.fromisoformat(made.day), made.version - 1)
+    return before if before is not None and before.is_made_of(made) else newest
 
 
 def _staged(c: Campaign, dataset: str, day: date) -> Manifest:
@@ -222,13 +239,12 @@ def _stage(c: Campaign, base: Manifest, laid: Mending, file: str) -> tuple[Manif
         for table in DATASETS[base.dataset]
     }
     mended_now = {key for key in laid.cells if key[1] not in settled[key[0]]}
-    wanted: list[Manifest] = []
 
-    def look(published: Mapping[str, pa.Table]) -> None:
+    def look(wanted: Manifest, published: Mapping[str, pa.Table]) -> None:
         broken = quarantine.rejections(published["problems"])
         lost = [key for key in broken if key[1] in settled[key[0]]]
         if not lost:  # only what is left when nothing is pushed out is compared: the newest may be of this workbook
-            if newest.version != base.version and not newest.is_made_of(wanted[-1]):
+            if newest.version != base.version and not newest.is_made_of(wanted):
                 raise _stale(file, newest)
             return
         guilty = {k for k in mended_now & set(broken) if "DUPLICATE_KEY" in _codes(broken[k])}
@@ -244,14 +260,7 @@ def _stage(c: Campaign, base: Manifest, laid: Mending, file: str) -> tuple[Manif
     while True:
         try:
             made = receive.stage(
-                c.programme,
-                c.staging,
-                base.dataset,
-                day,
-                files,
-                wanted.append,
-                look=look,
-                mended=laid,
+                c.programme, c.staging, base.dataset, day, files, look, mended=laid
             )
         except _PushesOut as found:
             held_back |= found.rows
@@ -268,12 +277,12 @@ def _subject(manifest: Manifest) -> str:
     return f"quarantine:{manifest.dataset}:{manifest.day}:v{manifest.version:03d}"
 
 
-def _is_recorded(
-    connection: sa.Connection, programme: str, manifest: Manifest, file_sha256: str
-) -> bool:
-    """Whether this workbook's return is in the audit chain already."""
+def _recorded(
+    connection: sa.Connection, programme: str, event: str, manifest: Manifest
+) -> list[dict[str, Any]]:
+    """What the audit chain says of an event that made, or was about, a version."""
     a = tables.audit
     query = sa.select(a.c.detail).filter_by(
-        programme=programme, event=_RETURNED, subject=_subject(manifest)
+        programme=programme, event=event, subject=_subject(manifest)
     )
-    return any(file_sha256 in detail for detail in connection.execute(query).scalars())
+    return [json.loads(detail) for detail in connection.execute(query).scalars()]

@@ -25,29 +25,29 @@ _PAID = (Entitlement.IN_PAYMENT, Entitlement.UNKNOWN, Entitlement.PAID)
 def receive_register(c: Campaign, day: date) -> dict[str, Any]:
     """Stage the base-date extract if it came today; it must come with its control sheet."""
     with inbox.taking_in(c, "register", day):
-        return _receive_register(c, day)
+        result = _receive_register(c, day)
+    if not result["received"] and c.snapshot_people.num_rows == 0:  # it is awaited, not refused
+        name = f"register_{day:%Y%m%d}.csv"
+        raise InputMissing(
+            f"{c.inbox / day.isoformat() / name} がありません。基準日の抽出を受け取ってから実行してください。"
+        )
+    return result
 
 
 def _receive_register(c: Campaign, day: date) -> dict[str, Any]:
     files = inbox.read_ward_files(c, "register", day)
     if files is None:
-        if c.snapshot_people.num_rows == 0:
-            name = f"register_{day:%Y%m%d}.csv"
-            raise InputMissing(
-                f"{c.inbox / day.isoformat() / name} がありません。基準日の抽出を受け取ってから実行してください。"
-            )
         return {"dataset": "register", "received": False}
     ((name, data),) = files.items()
     if (frozen := frozen_extract(c, day)) is not None:
         _assert_is_frozen(frozen, name, data)
         inbox.enter(c, frozen)
         return {**inbox.counts(frozen), "received": True}
-    with inbox.noting_refusals(c, "register", day):
-        sheet_name, sheet = inbox.control_sheet(c, day, name)
-        if sheet is None:
-            raise InputMissing(
-                f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"
-            )
+    sheet_name, sheet = inbox.control_sheet(c, day, name)
+    if sheet is None:
+        raise InputMissing(
+            f"{c.inbox / day.isoformat() / sheet_name} がありません。抽出には管理票が必要です。"
+        )
     if sheet.get("SHA256") != sha256(data):
         raise InputRefused(
             f"{name}: 管理票の「SHA256」と一致しません。ファイルが途中で切れたか差し替わっています。"
@@ -82,7 +82,7 @@ def receive_changes(c: Campaign, day: date) -> dict[str, Any]:
 
 def freeze_snapshot(c: Campaign, day: date) -> dict[str, Any]:
     """Freeze the staged extract, once for ever, and open one entitlement for everybody in it."""
-    with c.staging.holding("register", day):
+    with inbox.taking_in(c, "register", day):
         return _freeze(c, day)
 
 

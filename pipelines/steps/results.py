@@ -44,7 +44,7 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
     """
     payment_steps.confirm(c, day)
     told = _look_over(c, day)
-    with inbox.noting_refusals(c, f"{LINK}{BANK}", day):
+    with inbox.taking_in(c, f"{LINK}{BANK}", day):
         taken = _take_new(c, day)
         files = [_read(c, received) for received in taken]
     failpoint("results.read")
@@ -91,8 +91,8 @@ def _look_over(c: Campaign, day: date) -> dict[str, int]:
     if not _is_connected(c, day):
         return {}
     with c.session(BANK) as sftp:
-        count = party_outbox.look_over(c, BANK, sftp, day)
-    return {"unexpected": count} if count else {}
+        told = party_outbox.look_over(c, BANK, sftp, day)
+    return {"unexpected": told.count} if told.count else {}
 
 
 def _take_new(c: Campaign, day: date) -> list[receiving.Received]:

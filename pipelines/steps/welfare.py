@@ -55,10 +55,10 @@ def _receive_list(c: Campaign, day: date, dataset: str) -> dict[str, Any]:
     except PeriodRefused as error:
         return {"dataset": dataset, "received": False, **c.note_refusal(dataset, str(error), day)}
 
-    def gate(counts: Manifest) -> inbox.Declaration | None:
+    def declared(counts: Manifest) -> inbox.Declaration | None:
         return _declared_zero(c, day, counts) if counts.rows_in == 0 else None
 
-    return {**inbox.stage_and_enter(c, dataset, day, files, gate), "received": True}
+    return {**inbox.stage_and_enter(c, dataset, day, files, declared=declared), "received": True}
 
 
 def _declared_zero(c: Campaign, day: date, counts: Manifest) -> inbox.Declaration:
@@ -71,7 +71,7 @@ def _declared_zero(c: Campaign, day: date, counts: Manifest) -> inbox.Declaratio
             "担当課に確認し、空で正しいときは、二人の署名のある申告を受け取ってください"
             f"(SHA256は{gates.content_hash(counts.sources)})。"
         )
-    gates.assert_zero_declared(declaration.sheet, counts, path.name)
+    gates.assert_declared(declaration.sheet, counts, path.name, "申告日")
     return declaration
 
 

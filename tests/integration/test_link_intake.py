@@ -21,11 +21,12 @@ from pipelines.errors import InputMissing, InputRefused
 from pipelines.evidence import summary
 from pipelines.intake.layouts import load_layout
 from pipelines.ledger import tables
+from pipelines.link import receiving
 from pipelines.link.delivery import Parcel
 from pipelines.link.manifest import Manifest
-from pipelines.link.receiving import read_manifest
+from pipelines.link.receiving import Received, read_manifest
 from pipelines.link.session import Endpoint, open_session
-from pipelines.steps import claims, fetching, party_outbox, reports
+from pipelines.steps import claims, fetching, party_outbox, reports, results
 from pipelines.steps.campaign import Campaign
 from tests.link_server import endpoint, serve
 from tests.link_world import World, world
@@ -254,17 +255,62 @@ def test_f29_a_replaced_file_of_an_earlier_day_is_told_and_todays_is_taken(link:
     assert link.c.staging.versions("postal_claims", DAY) == [1]
 
 
-@pytest.mark.parametrize("damage", ["flip", "longer"])
+def damage(link: Link, name: str, how: str) -> None:
+    """Write a sealed file anew, as a clock that goes on shows it, under its unchanged manifest."""
+    path = link.box("contractor") / f"{name}.p7m"
+    content = bytearray(path.read_bytes())
+    content[-40] ^= how == "flipped"
+    path.write_bytes(content + b"x" * (how == "longer"))
+    published = path.with_name(f"{name}.manifest").stat().st_mtime
+    os.utime(path, (published, published + 1))
+
+
+@pytest.mark.parametrize("how", ["flipped", "longer"])
 def test_f38_a_taken_file_that_is_damaged_later_is_noticed_by_its_own_days_run(
-    link: Link, damage: str
+    link: Link, how: str
 ) -> None:
     link.send("K1")
     link.receive()
-    path = link.box("contractor") / f"{postal()[1]}.p7m"
-    content = bytearray(path.read_bytes())
-    content[-40] ^= damage == "flip"
-    path.write_bytes(content + b"x" * (damage == "longer"))
+    damage(link, postal()[1], how)
     assert link.refused().startswith(postal()[1])
+
+
+@pytest.mark.parametrize("how", ["flipped", "longer"])
+def test_f38_a_taken_file_that_is_damaged_later_is_told_by_the_next_days_run(
+    link: Link, how: str
+) -> None:
+    link.send("K1")
+    link.receive()
+    damage(link, postal()[1], how)
+    link.send("K2", day=NEXT)
+    result = link.receive(NEXT)
+    assert (result["accepted"], result["unexpected"]) == (2, 1)
+    assert f"差し替わったファイルが1個あります({postal()[1]})" in link.notes(day=NEXT)
+
+
+def test_a_taken_file_that_is_only_younger_is_the_same(link: Link) -> None:
+    link.send("K1")
+    first = link.receive()
+    damage(link, postal()[1], "not at all")
+    assert link.receive() == first
+    assert link.notes() == ""
+
+
+def test_a_taken_file_is_not_read_again(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    link.send("K1")
+    first = link.receive()
+    read: list[str] = []
+    whole = receiving.receive
+
+    def counted(sftp: Any, folder: str, name: str, *others: Any) -> Received:
+        read.append(name)
+        return whole(sftp, folder, name, *others)
+
+    monkeypatch.setattr(receiving, "receive", counted)
+    assert link.receive() == first
+    link.send("K2", day=NEXT)
+    assert link.receive(NEXT)["accepted"] == 2
+    assert sorted(set(read)) == sorted([*postal(NEXT), "day_20200603.json", "day_20200604.json"])
 
 
 def test_what_was_taken_may_be_cleared_away(link: Link) -> None:
@@ -485,9 +531,31 @@ def test_f17_a_result_must_have_the_count_and_sum_of_its_manifest(link: Link) ->
         assert word in message
 
 
+def test_f17_a_result_that_is_no_bank_file_is_refused_and_told_once(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results.payment_steps, "confirm", lambda c, day: None)
+    batch = {
+        "programme": link.c.programme.id, "batch_id": "B1", "file_name": "payments_0001.txt", "state": "delivered",
+        "business_date": DAY, "transfer_date": NEXT, "payments": 1, "people": 1, "sum_yen": 1, "drafter": "drafter",
+        "account_hash": "0" * 64, "content_hash": "0" * 64,
+    }  # fmt: skip
+    with link.c.ledger.write() as connection:
+        connection.execute(sa.insert(tables.batch).values(batch))
+    link.put("result_payments_0001.txt", CANARY.encode("cp932"), party="bank", records=1, sum_yen=1)
+    for _ in range(2):
+        message = refusal(InputRefused, lambda: results.settle(link.c, DAY))
+    assert message.startswith("result_payments_0001.txt")
+    assert "銀行に確認し" in message
+    notes = link.notes("link:bank").split("\n")
+    assert notes.count(message) == 1
+    reports.write(link.c, DAY)
+    assert message in (reports.folder(link.c) / "index.html").read_text(encoding="utf-8")
+
+
 def look_at_bank(link: Link) -> int:
     with link.c.session("bank") as sftp:
-        return party_outbox.look_over(link.c, "bank", sftp, DAY)
+        return party_outbox.look_over(link.c, "bank", sftp, DAY).count
 
 
 def stated(link: Link, name: str) -> Manifest:

@@ -1,6 +1,7 @@
-"""A process that works on one staged day beside the test's own: it says where it is, and waits there for a line.
+"""A process that works on one dataset beside the test's own: it says where it is, and waits there for a line.
 
-`python -m tests.unit.intake.partition_worker WORK HOME LEDGER_URL WAIT_SECONDS [BOOK]`, WORK as in `WORKS`.
+`python -m tests.unit.intake.partition_worker WORK HOME LEDGER_URL WAIT_SECONDS [BOOK]`, WORK as in `WORKS`, with
+`SLOWLY` behind it or not.
 """
 
 import sys
@@ -19,7 +20,8 @@ from pipelines.steps.campaign import Campaign
 from tests.unit.intake.intake_world import PASSWORD, PROGRAMME
 
 DAY, TODAY = date(2020, 5, 18), date(2020, 5, 19)
-DATASET = "visually_impaired"
+DATASET, CHANGES = "visually_impaired", "register_changes"
+SLOWLY = "_slowly"  # after a work's name: it stops once before it publishes
 REFUSED = 3  # how the process ends when Kyufu says no; its message is on standard error
 
 
@@ -46,27 +48,26 @@ def _pause_in_the_work_folder() -> None:
 
 
 def _hold(c: Campaign, _book: Path) -> None:
-    with c.staging.holding(DATASET, DAY):
+    with c.staging.holding(DATASET):
         _pause("holding")
 
 
-def _receive(c: Campaign, _book: Path) -> None:
-    files = inbox.read_ward_files(c, DATASET, DAY)
-    assert files is not None
-    inbox.stage_and_enter(c, DATASET, DAY, files)
+def _receive(dataset: str, day: date) -> Callable[[Campaign, Path], None]:
+    def work(c: Campaign, _book: Path) -> None:
+        files = inbox.read_ward_files(c, dataset, day)
+        assert files is not None
+        inbox.stage_and_enter(c, dataset, day, files)
+
+    return work
 
 
 def _return(c: Campaign, book: Path) -> None:
     quarantine.take_back(c, book.read_bytes(), book.name, PASSWORD, "os:steward", TODAY)
 
 
-def _return_slowly(c: Campaign, book: Path) -> None:
-    _pause_in_the_work_folder()
-    _return(c, book)
-
-
 WORKS: dict[str, Callable[[Campaign, Path], None]] = {
-    "hold": _hold, "receive": _receive, "return": _return, "return_slowly": _return_slowly,
+    "hold": _hold, "receive": _receive(DATASET, DAY), "return": _return,
+    "receive_changes": _receive(CHANGES, DAY), "receive_changes_next": _receive(CHANGES, TODAY),
 }  # fmt: skip
 
 
@@ -80,8 +81,10 @@ def main(work: str, home: str, url: str, seconds: str, book: str = "") -> None:
     ledger = Ledger(open_engine(url), programme.id)
     c = Campaign(programme, settings, ledger, Staging(folder, float(seconds)), None)  # type: ignore[arg-type]
     _say("started")
+    if work.endswith(SLOWLY):
+        _pause_in_the_work_folder()
     try:
-        WORKS[work](c, Path(book))
+        WORKS[work.removesuffix(SLOWLY)](c, Path(book))
     except KyufuError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(REFUSED)

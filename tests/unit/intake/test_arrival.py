@@ -13,7 +13,7 @@ from pipelines.intake.staging import sha256
 from pipelines.ledger import tables
 from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.programme import ROOT
-from pipelines.steps import approvals, inbox, register, reports, welfare
+from pipelines.steps import approvals, claims, inbox, register, reports, welfare
 from tests.unit.intake.refusals import CANARY, refusal
 
 # a step that refuses a day after staging it leaves it staged: it must hand its check to `receive.stage` as the gate
@@ -88,6 +88,7 @@ def test_the_snapshot_freezes_once(campaign, extract):
 def test_a_missing_extract_is_named_with_its_folder(campaign):
     message = refusal(InputMissing, lambda: register.receive_register(campaign, DAY))
     assert "2020-05-18/register_20200518.csv" in message
+    assert _refusals(campaign) == []  # nothing came that was refused
 
 
 def test_a_missing_control_sheet_is_named(campaign, arrive):
@@ -132,8 +133,13 @@ def test_f29_a_truncated_extract_is_refused(campaign, arrive, extract):
 def test_an_extract_with_quarantined_rows_does_not_freeze(campaign, extract):
     extract(bad=[f"12,{CANARY}"])
     assert register.receive_register(campaign, DAY)["quarantined"] == 1
-    message = refusal(InputRefused, lambda: register.freeze_snapshot(campaign, DAY))
-    assert "保留1行" in message
+    for _ in range(2):
+        message = refusal(InputRefused, lambda: register.freeze_snapshot(campaign, DAY))
+        assert "保留1行" in message
+        assert _refusals(campaign) == [("register", DAY, message)]
+    reports.write(campaign, DAY)
+    page = reports.folder(campaign) / "intake" / str(DAY) / "register.html"
+    assert message in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +284,7 @@ def test_a_list_after_its_collection_period_is_refused_visibly(campaign, arrive)
 
 def test_half_of_a_set_is_refused_by_name(campaign, arrive):
     arrive("inhouse_claims_20200518.csv", b"x")
-    message = refusal(InputMissing, lambda: inbox.read_ward_files(campaign, "inhouse_claims", DAY))
+    message = refusal(InputMissing, lambda: claims.receive(campaign, DAY, "inhouse"))
     assert "inhouse_members_20200518.csv" in message
     assert _refusals(campaign) == [("inhouse_claims", DAY, message)]
 

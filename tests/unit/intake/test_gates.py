@@ -27,7 +27,8 @@ BAND = Intake.model_validate(
 
 def _manifest(content, *, rows=100, day=FIRST, dataset="register_changes", files=1):
     sources = {f"{n}_{day:%Y%m%d}.csv": sha256(f"{content}{n}".encode()) for n in range(files)}
-    return Manifest(dataset, day.isoformat(), sources, rows, rows, 0, 0, 0, {})
+    read = dict.fromkeys(sources, rows)
+    return Manifest(dataset, day.isoformat(), sources, rows, rows, 0, 0, 0, {}, file_rows=read)
 
 
 @pytest.fixture
@@ -70,8 +71,36 @@ def test_a_list_delivered_whole_may_be_as_the_last_one_but_not_as_an_older_one(d
 
 
 def test_the_same_day_again_is_not_a_repetition(delivered):
-    staging, _ = delivered(("a", 100))
+    staging, _ = delivered(("a", 100), ("a", 100))
     assert gates.repeated_day(staging, _manifest("a"), BAND.may_repeat) is None
+
+
+def test_f29_a_later_day_that_was_received_first_is_not_repeated(delivered):
+    staging, _ = delivered(("b", 100), ("a", 100))
+    came_late = _manifest("a")
+    assert gates.repeated_day(staging, came_late, BAND.may_repeat) == FIRST + timedelta(days=1)
+
+
+def test_a_list_delivered_whole_may_be_as_the_next_one_but_not_as_a_later_one(delivered):
+    staging, _ = delivered(("a", 9), ("b", 9), ("c", 9), dataset="visually_impaired")
+    after = FIRST + timedelta(days=2)
+    found = [
+        gates.repeated_day(
+            staging, _manifest(content, dataset="visually_impaired"), BAND.may_repeat
+        )
+        for content in ("b", "c")
+    ]
+    assert found == [None, after]
+
+
+def test_f29_one_file_of_a_set_that_came_again_repeats_its_day(delivered):
+    staging, day = delivered(("a", 100), files=2)
+    again = _manifest("b", day=day, files=2)
+    name = next(iter(again.sources))
+    again.sources[name] = _manifest("a", files=1).sources[f"0_{FIRST:%Y%m%d}.csv"]
+    assert gates.repeated_day(staging, again, BAND.may_repeat) == FIRST
+    again.file_rows[name] = 0
+    assert gates.repeated_day(staging, again, BAND.may_repeat) is None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +164,7 @@ def test_a_declaration_signed_by_two_lets_it_pass(delivered):
     "wrong",
     [
         {"名簿": "register"}, {"基準日": "20200518"}, {"件数": "99"}, {"SHA256": "0" * 64}, {"理由": " "},
-        {"申告者": ""}, {"確認者": "見本一"}, {"確認者": " 見本一 "},
+        {"申告者": ""}, {"確認者": "見本一"}, {"確認者": " 見本一 "}, {"確認者": ""},
     ],
 )  # fmt: skip
 def test_a_declaration_about_something_else_or_by_one_person_is_refused(delivered, wrong):
@@ -146,6 +175,7 @@ def test_a_declaration_about_something_else_or_by_one_person_is_refused(delivere
         InputRefused, lambda: gates.assert_plausible(staging, again, BAND, sheet, "x.declared.csv")
     )
     assert "x.declared.csv" in message
+    assert f"「{next(iter(wrong))}」" in message
 
 
 # dates inside

@@ -1,4 +1,4 @@
-"""Two processes on one dataset and day: the second waits, then says who must end first; no mending is undone."""
+"""Two processes on one dataset: the second waits, then says who must end first; no mending is undone."""
 
 import signal
 import subprocess
@@ -7,16 +7,21 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipelines.intake.locks import PartitionBusy, PartitionLocks
+from pipelines.intake.locks import DatasetBusy, DatasetLocks
 from pipelines.steps import inbox, quarantine
 from pipelines.steps.campaign import open_campaign
 from pipelines.terminal import no_link
 from tests.campaign_home import PROGRAMME, environment
 from tests.unit.intake.intake_world import PASSWORD, arrive, csv_bytes, mend, new_campaign
-from tests.unit.intake.partition_worker import DATASET, DAY, REFUSED, TODAY
+from tests.unit.intake.partition_worker import CHANGES, DATASET, DAY, REFUSED, TODAY
 from tests.unit.intake.refusals import refusal
 
 FILE = "visually_impaired_20200518.csv"
+HEADER = (
+    "住民番号,世帯番号,異動事由,異動年月日,届出年月日,"
+    "カナ氏名,漢字氏名,続柄,生年月日,郵便番号,住所,方書,世帯主漢字氏名"
+)
+DEATH = "0000000001,0000000001,死亡,20200510,20200517,,,,,,,,"
 LONG = 300  # seconds: longer than any wait in here takes
 
 
@@ -67,22 +72,19 @@ def _end(child, code=0):
 
 
 def _impatient(c):
-    return PartitionLocks(c.home, 0)
+    return DatasetLocks(c.home, 0)
 
 
-def test_a_day_that_another_process_holds_is_refused_with_what_to_do(campaign):
+def test_a_dataset_that_another_process_holds_is_refused_with_what_to_do(campaign):
     with _process(campaign, "hold") as other:
         _await(other, "holding")
-        message = refusal(
-            PartitionBusy, lambda: _impatient(campaign).holding(DATASET, DAY).__enter__()
-        )
-        for told in (DATASET, "2020-05-18", "0秒", "もう一度実行"):
+        message = refusal(DatasetBusy, lambda: _impatient(campaign).holding(DATASET).__enter__())
+        for told in (DATASET, "0秒", "もう一度実行"):
             assert told in message
-        for dataset, day in ((DATASET, TODAY), ("facility_children", DAY)):
-            with _impatient(campaign).holding(dataset, day):
-                pass
+        with _impatient(campaign).holding("facility_children"):
+            pass
         _end(other)
-    with _impatient(campaign).holding(DATASET, DAY):
+    with _impatient(campaign).holding(DATASET):
         pass
 
 
@@ -91,14 +93,14 @@ def test_a_process_that_is_killed_leaves_no_lock(campaign):
         _await(other, "holding")
         other.kill()
         assert other.wait() == -signal.SIGKILL
-        with _impatient(campaign).holding(DATASET, DAY):
+        with _impatient(campaign).holding(DATASET):
             pass
 
 
-def test_who_holds_a_day_may_take_it_again_inside_and_keeps_it_until_the_outer_end(campaign):
+def test_who_holds_a_dataset_may_take_it_again_inside_and_keeps_it_until_the_outer_end(campaign):
     locks = _impatient(campaign)
-    with locks.holding(DATASET, DAY):
-        with locks.holding(DATASET, DAY):
+    with locks.holding(DATASET):
+        with locks.holding(DATASET):
             pass
         with _process(campaign, "receive", wait_seconds=0) as other:
             assert DATASET in _end(other, REFUSED)
@@ -130,7 +132,7 @@ def test_while_one_publishes_another_neither_publishes_nor_removes_its_work_fold
         before = sorted(path.name for path in beside.iterdir())
         assert "rows.parquet" in before
         with _process(campaign, work, wait_seconds=0, book=book) as second:
-            assert "2020-05-18" in _end(second, REFUSED)
+            assert DATASET in _end(second, REFUSED)
         assert sorted(path.name for path in beside.iterdir()) == before
         assert campaign.staging.versions(DATASET, DAY) == [1]
         _end(first)
@@ -138,9 +140,25 @@ def test_while_one_publishes_another_neither_publishes_nor_removes_its_work_fold
     assert list(campaign.staging.root.glob(".*")) == []
 
 
+@pytest.mark.parametrize(("first", "second"), [(DAY, TODAY), (TODAY, DAY)])
+def test_of_two_days_at_once_the_second_sees_the_content_of_the_first(tmp_path, first, second):
+    """A list may be as its last delivery; register changes may not."""
+    c = new_campaign(tmp_path)
+    for day in (first, second):
+        arrive(c, f"{CHANGES}_{day:%Y%m%d}.csv", csv_bytes(HEADER, DEATH), day)
+    works = {DAY: "receive_changes", TODAY: "receive_changes_next"}
+    with _process(c, f"{works[first]}_slowly") as one:
+        _await(one, "in the work folder")
+        with _process(c, works[second]) as other:
+            _end(one)
+            assert f"{first}に取り込んだものと同じ内容" in _end(other, REFUSED)
+    assert c.staging.days(CHANGES, TODAY) == [first]
+    c.ledger.engine.dispose()
+
+
 def test_locks_lie_apart_from_staging_and_are_empty(campaign):
     (lock,) = (campaign.home / "locks").iterdir()
-    assert (lock.name, lock.read_bytes()) == (f"{DATASET}.2020-05-18.lock", b"")
+    assert (lock.name, lock.read_bytes()) == (f"{DATASET}.lock", b"")
     assert lock.stat().st_mode & 0o777 == 0o600
     assert not list(campaign.staging.root.rglob("*.lock"))
 
@@ -153,6 +171,6 @@ def test_the_programme_says_how_long_to_wait(campaign, tmp_path):
     opened = open_campaign(settings, no_link)
     with _process(campaign, "hold") as other:
         _await(other, "holding")
-        message = refusal(PartitionBusy, lambda: opened.staging.holding(DATASET, DAY).__enter__())
+        message = refusal(DatasetBusy, lambda: opened.staging.holding(DATASET).__enter__())
     opened.ledger.engine.dispose()
     assert "0.25秒" in message

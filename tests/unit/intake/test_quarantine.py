@@ -434,6 +434,34 @@ def test_a_recheck_under_other_rules_is_a_new_version_that_says_what_differs(
     assert (detail["from"], detail["differences"]) == (1, found["differences"])
 
 
+@pytest.mark.parametrize(
+    "place", ["quarantine.staged", "quarantine.before_commit", "quarantine.after_commit"]
+)
+def test_killed_at_any_place_a_recheck_is_completed_by_running_it_again(
+    campaign, staged, monkeypatch, place
+):
+    staged(*GOOD, "3,見本三")
+    monkeypatch.setattr(receive, "schema_version", lambda _layout: "other")
+    monkeypatch.setattr(receive.checks, "rejected_rows", lambda _problems: set())
+
+    def die(name):
+        if name == place:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(quarantine, "failpoint", die)
+        with pytest.raises(KeyboardInterrupt):
+            _recheck(campaign)
+    for _ in range(2):
+        assert _recheck(campaign)["version"] == 2
+    assert campaign.staging.versions(DATASET, DAY) == [1, 2]
+    (event,) = _events(campaign, "quarantine.rechecked")
+    detail = json.loads(event["detail"])
+    assert (event["subject"], detail["from"]) == (f"quarantine:{DATASET}:{DAY}:v002", 1)
+    assert detail["differences"] == ["受入 2行 → 3行", "保留 1行 → 0行"]
+    assert _totals(campaign)["accepted"] == 3
+
+
 def test_no_value_is_in_any_file_name_or_printed_word(campaign, staged, capsys):
     staged(*GOOD, f"3,{CANARY}")
     _return(campaign, mend(_export(campaign), "rows", {4: {"住民番号": "0000000003"}}))

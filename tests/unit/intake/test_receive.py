@@ -266,11 +266,11 @@ def test_the_manifest_names_the_files_by_hash(staging):
 def test_a_gate_sees_the_counts_and_can_keep_the_day_out(staging):
     seen = []
 
-    def gate(counts):
-        seen.append((counts.rows_in, counts.accepted))
+    def gate(counts, tables):
+        seen.append((counts.rows_in, counts.accepted, tables["rows"].num_rows))
         raise InputRefused("3件のはずです")
 
     with pytest.raises(InputRefused, match="3件"):
         receive.stage(PROGRAMME, staging, "register", DAY, _register(HANAKO, "x"), gate)
-    assert seen == [(2, 1)]
+    assert seen == [(2, 1, 1)]
     assert not staging.root.exists()

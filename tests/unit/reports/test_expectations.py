@@ -16,7 +16,7 @@ from pipelines.reports import measures, results
 from schemas.datasets import DATASETS
 from schemas.expectations import load_suites
 from tests.campaign_home import environment
-from tests.unit.reports.report_world import open_home, write_control_sheet
+from tests.unit.reports.report_world import write_control_sheet
 from tests.unit.reports.test_pages import GOOD, HEADER
 
 DAY, NEXT = date(2020, 5, 18), date(2020, 6, 3)
@@ -27,13 +27,6 @@ CLAIMS_HEADER = (
     "金融機関コード,支店コード,預金種目,口座番号,口座名義カナ,記号,番号,不備コード"
 )
 CLAIM = "P{0},20200602,,新規,,{1:010d},見本花子,ミホンハナコ,19800401,,,0001,001,1,0000001,ミホンハナコ,{2},,"
-
-
-@pytest.fixture
-def c(tmp_path):
-    opened = open_home(tmp_path)
-    yield opened
-    opened.ledger.engine.dispose()
 
 
 def encode(header, rows):

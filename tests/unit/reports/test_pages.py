@@ -4,23 +4,14 @@ import re
 from datetime import date, timedelta
 from html.parser import HTMLParser
 
-import pytest
-
 from pipelines.intake import receive
 from pipelines.reports import arrivals, charts, pages
 from pipelines.reports.arrivals import Partition
 from pipelines.steps import reports
-from tests.unit.reports.report_world import DAY, EARLIER, make_files, open_home
+from tests.unit.reports.report_world import DAY, EARLIER, make_files
 
 HEADER = "住民番号,世帯番号,カナ氏名,漢字氏名,続柄,生年月日,郵便番号,住所,方書,世帯主漢字氏名"
 GOOD = "{0:010d},0000000001,ミホン　ハナコ,見本　花子,02,19800401,1600022,東京都新宿区新宿１丁目,,見本　花子"
-
-
-@pytest.fixture
-def c(tmp_path):
-    opened = open_home(tmp_path)
-    yield opened
-    opened.ledger.engine.dispose()
 
 
 def stage_register(c, day, rows):

@@ -1,10 +1,17 @@
 """A register change that waits in quarantine holds the payment of the person it names until it is mended."""
 
+import json
+
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from pipelines.errors import KyufuError
+from pipelines.intake import receive
+from pipelines.intake.staging import sha256
 from pipelines.ledger import tables
-from pipelines.steps import claims, payments, register, waiting_changes
+from pipelines.steps import claims, payments, quarantine, register, waiting_changes
+from tests.unit.intake.refusals import refusal
 from tests.unit.steps.dated_world import DAY, NEXT, mend_changes, send_changes, send_claims, states
 
 DATES = dict.fromkeys((1, 2, 3, 4), ("5020518", ""))
@@ -65,6 +72,36 @@ def test_a_mended_row_decides(approved):
     assert {p: state for p, (state, _) in states(approved).items()} == {
         "1": "ineligible", "2": "in_payment", "3": "held", "4": "in_payment"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ["rows", "quarantine_rows"])
+def test_what_an_older_kyufu_staged_without_a_dates_key_says_to_recheck_it(
+    approved, monkeypatch, table
+):
+    """The first version is as a Kyufu left it that made no such key under rules of its own."""
+    send_changes(approved, (1, "死亡", "5020420"), (2, "死亡", "先月"))
+    folder = approved.staging.folder("register_changes", DAY)
+    path, about = folder / f"{table}.parquet", folder / "manifest.json"
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns("changed_on_key"), path)
+    manifest = json.loads(about.read_text())
+    manifest["tables"][table] = sha256(path.read_bytes())
+    about.write_text(json.dumps(manifest))
+    monkeypatch.setattr(receive, "schema_version", lambda _layout: "later")
+    message = refusal(KyufuError, lambda: register.apply_changes(approved, DAY))
+    for told in ("register_changes 2020-05-18", table, "changed_on_key"):
+        assert told in message
+    assert "kyufu quarantine recheck register_changes 2020-05-18 を実行" in message
+    quarantine.recheck(approved, "register_changes", DAY, "os:steward", NEXT)
+    applied = register.apply_changes(approved, DAY)
+    assert (applied["ineligible"], applied["change_held"]) == (1, 1)
+
+
+def test_a_column_that_is_asked_for_and_not_staged_says_to_recheck(approved):
+    send_changes(approved, (1, "死亡", "5020420"))
+    args = ("register_changes", DAY, "rows", 1, ["resident_id", "changed_by"])
+    message = refusal(KyufuError, lambda: approved.staging.read(*args))
+    assert "changed_by" in message
+    assert "kyufu quarantine recheck register_changes 2020-05-18" in message
 
 
 def test_a_programme_may_only_note_it(approved):
