@@ -149,6 +149,8 @@ def test_of_two_days_at_once_the_second_sees_the_content_of_the_first(tmp_path, 
     works = {DAY: "receive_changes", TODAY: "receive_changes_next"}
     with _process(c, f"{works[first]}_slowly") as one:
         _await(one, "in the work folder")
+        with _process(c, works[second], wait_seconds=0) as other:
+            assert "別の処理" in _end(other, REFUSED)
         with _process(c, works[second]) as other:
             _end(one)
             assert f"{first}に取り込んだものと同じ内容" in _end(other, REFUSED)
