@@ -77,7 +77,7 @@ def campaign(
     ] = None,
 ) -> None:
     """Run the whole campaign without Airflow, with the simulated parties; repeating it pays nobody again."""
-    from pipelines.campaign import run_campaign
+    from pipelines.campaign import run_campaign, without_collector
     from pipelines.evidence import summary
 
     started = time.monotonic()
@@ -95,7 +95,8 @@ def campaign(
     if truth:
         from pipelines.evidence.truth import compare
 
-        comparison = compare(c, truth)
+        with without_collector():
+            comparison = compare(c, truth)
         found["truth"] = comparison.as_dict()
         safe = comparison.safe
         console.print(f"■ 正解との比較: {found['truth']}")

@@ -3,12 +3,14 @@
 import csv
 from collections import Counter
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from pipelines.errors import InputMissing
 from pipelines.ledger import tables
+from pipelines.ledger.store import fetch_plain
 from pipelines.steps.campaign import Campaign
 
 NO_MONEY = frozenset(
@@ -23,6 +25,7 @@ NO_MONEY = frozenset(
         "lapsed",
     }
 )
+_ITEMS = ("resident_id", "name_kanji", "birth_date", "state", "reasons")
 
 
 @dataclass(frozen=True)
@@ -70,21 +73,22 @@ def compare(c: Campaign, truth: Path) -> Comparison:
     examples: dict[tuple[str, str], list[str]] = {}
     right = paid_wrongly = people = 0
     with truth.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        rows = csv.reader(file)
+        items = itemgetter(*map(next(rows).index, _ITEMS))
+        for resident_id, name, birth, true_state, true_codes in map(items, rows):
             people += 1
-            key = row["resident_id"] or f"{row['name_kanji']}|{row['birth_date']}"
+            key = resident_id or f"{name}|{birth}"
             state, codes = ours.get(key, ("missing", ""))
             seen.add(key)
-            pair = (row["state"], state)
-            if state != row["state"]:
-                wrong[pair] += 1
-                examples.setdefault(pair, []).append(key)
-            elif state == "held" and codes != row["reasons"]:
-                reasons[row["reasons"], codes] += 1
-                examples.setdefault((row["reasons"], codes), []).append(key)
+            if state != true_state:
+                wrong[true_state, state] += 1
+                examples.setdefault((true_state, state), []).append(key)
+            elif state == "held" and codes != true_codes:
+                reasons[true_codes, codes] += 1
+                examples.setdefault((true_codes, codes), []).append(key)
             else:
                 right += 1
-            paid_wrongly += state == "paid" and row["state"] in NO_MONEY
+            paid_wrongly += state == "paid" and true_state in NO_MONEY
     extra = len(ours.keys() - seen)
     return Comparison(
         people, right, dict(wrong), dict(reasons), paid_wrongly, _paid_twice(c), extra, examples
@@ -101,8 +105,8 @@ def _ours(c: Campaign) -> dict[str, tuple[str, str]]:
     )
     with c.ledger.read() as connection:
         return {
-            row.resident_id or f"{row.name_kanji}|{row.birth_date}": (row.state, row.codes)
-            for row in connection.execute(query)
+            resident_id or f"{name}|{birth}": (state, codes)
+            for resident_id, name, birth, state, codes in fetch_plain(connection, query)
         }
 
 
