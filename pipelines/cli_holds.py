@@ -10,7 +10,7 @@ from rich.table import Table
 from pipelines import sign_in
 from pipelines.ledger.holds import Choice
 from pipelines.programme import airflow_url_from_environment
-from pipelines.terminal import Home, Programme, console, no_link, settings, today
+from pipelines.terminal import Home, Programme, Reason, console, settings, tell_decided, today
 
 if TYPE_CHECKING:
     from pipelines.steps.holds import Shown
@@ -53,11 +53,8 @@ def list_holds(
 ) -> None:
     """Show the queue: who waits longest first, why, and how far the decision is. No name is shown."""
     from pipelines.steps import holds as steps
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     found, total = steps.list_holds(c, actor, purpose, today(), code=code, limit=limit)
     if not found:
         console.print("保留されている人はいません。")
@@ -85,11 +82,8 @@ def show(
     """Show what the claim says beside what the register says. The showing is itself recorded."""
     from pipelines.ledger.states import LABELS_JA
     from pipelines.steps import holds as steps
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     found = steps.show(c, hold, actor, purpose, today())
     console.print(
         escape(
@@ -125,7 +119,7 @@ def _tell_decision(found: "Shown") -> None:
 def decide(
     hold: HoldId,
     choice: Annotated[Choice, typer.Argument(help="pay, decline or another-claim.")],
-    reason: Annotated[str, typer.Option(help="Why, without anybody's name, address or number.")],
+    reason: Reason,
     claim: Annotated[
         str | None, typer.Option(help="Of several disputed claims, the one to pay on.")
     ] = None,
@@ -134,18 +128,11 @@ def decide(
 ) -> None:
     """Decide about a hold that was shown to you; it takes effect when the next payments are drafted."""
     from pipelines.steps import holds as steps
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     decided = steps.decide(c, hold, choice, reason, actor, today(), claim)
     told = f"{hold}: {CHOICES[choice]}({actor.name})。"
-    if decided.is_complete:
-        console.print(escape(f"{told}次の振込の起案で反映します。"))
-    else:
-        left = decided.needed - len(decided.approved_by)
-        console.print(escape(f"{told}反映には、あと{left}人の別の職員の同意が必要です。"))
+    tell_decided(told, "次の振込の起案で反映します。", decided.needed - len(decided.approved_by))
 
 
 def _explain_codes(codes: list[str]) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pipelines import sign_in
 from pipelines.ledger.results import FAULTS_JA, Choice
-from pipelines.terminal import Home, Programme, console, no_link, settings, today
+from pipelines.terminal import Home, Programme, Reason, console, tell_decided, today
 
 if TYPE_CHECKING:
     from pipelines.ledger.money_decisions import Decision
@@ -24,7 +24,6 @@ RecoveryId = Annotated[
     str, typer.Argument(help="The recovery's number, as `kyufu recovery list` shows it.")
 ]
 Purpose = Annotated[str, typer.Option(help="Why it is looked at; goes into the audit trail.")]
-Reason = Annotated[str, typer.Option(help="Why, without anybody's name, address or number.")]
 CAUSES: Mapping[str, str] = {
     "protection": "保護",
     "not_eligible": "対象外の人への支払",
@@ -43,11 +42,8 @@ def list_recoveries(
 ) -> None:
     """Show wrong payments nobody decided to recover yet, and recoveries with money to come. No person is shown."""
     from pipelines.steps import stray_money
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     waiting, opened = stray_money.list_recoveries(c, actor, purpose, today())
     if not waiting and not opened:
         console.print("回収するものはありません。")
@@ -75,11 +71,8 @@ def show_recovery(
 ) -> None:
     """Show whom a recovery is about. The showing is itself recorded."""
     from pipelines.steps import stray_money
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     found, person = stray_money.show_recovery(c, number, actor, purpose, today())
     console.print(f"回収 {found.recovery_id}  支払番号 {found.payment_key}  {found.amount_yen:,}円")
     for title, name in (
@@ -96,11 +89,8 @@ def open_recovery(
 ) -> None:
     """Decide to recover a wrong payment; a second person agrees by deciding the same, and it opens."""
     from pipelines.steps import stray_money
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     decided = stray_money.open_recovery(c, number, reason, actor, today())
     _tell(
         decided, f"{number}: 回収を始める({actor.name})。", "回収を始めました。その人は対象外です。"
@@ -119,11 +109,8 @@ def settle_recovery(
 ) -> None:
     """Enter what came back under a receipt."""
     from pipelines.steps import stray_money
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     found = stray_money.settle_recovery(c, number, receipt, amount, actor, today())
     console.print(f"{number}: 回収済み {found.recovered_yen:,}円 / 残り {found.open_yen:,}円")
 
@@ -134,11 +121,8 @@ def list_results(
 ) -> None:
     """Show payments whose result is unknown or disputed, by their key. No person is shown."""
     from pipelines.steps import stray_money
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     found = stray_money.list_results(c, actor, purpose, today())
     if not found:
         console.print("照合できない振込結果はありません。")
@@ -169,18 +153,11 @@ def decide_result(
 ) -> None:
     """Decide what became of a payment, after asking the bank; a second person agrees by deciding the same."""
     from pipelines.steps import stray_money
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     decided = stray_money.decide_result(c, payment_key, choice, reason, actor, today())
     _tell(decided, f"{payment_key}: {CHOICES[choice]}({actor.name})。", "台帳に反映しました。")
 
 
 def _tell(decided: "Decision", what: str, done: str) -> None:
-    if decided.is_complete:
-        console.print(escape(f"{what}{done}"))
-    else:
-        left = decided.needed - len(decided.approved_by)
-        console.print(escape(f"{what}反映には、あと{left}人の別の職員の同意が必要です。"))
+    tell_decided(what, done, decided.needed - len(decided.approved_by))

@@ -1,24 +1,16 @@
 """`kyufu stop`, `kyufu resume`: the brake of all sending, for a signed-in person at a terminal."""
 
-from typing import Annotated
-
-import typer
 from rich.markup import escape
 
 from pipelines import sign_in
-from pipelines.terminal import Home, Programme, console, no_link, settings, today
-
-Reason = Annotated[str, typer.Option(help="Why, without anybody's name, address or number.")]
+from pipelines.terminal import Home, Programme, Reason, console, today
 
 
 def stop(reason: Reason, programme: Programme = None, home: Home = None) -> None:
     """Stop all sending of the programme at once; what is being renamed at a receiver is still finished."""
     from pipelines.steps import stops
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     made = stops.stop(c, reason, actor, today())
     console.print(
         escape(f"{c.programme.id}: すべての送付を停止しました({actor.name}、停止{made.number})。")
@@ -30,11 +22,8 @@ def resume(reason: Reason, programme: Programme = None, home: Home = None) -> No
     """Agree to send again; it takes two different people."""
     from pipelines.ledger.stops import NEEDED
     from pipelines.steps import stops
-    from pipelines.steps.campaign import open_campaign
 
-    chosen = settings(programme, home)
-    actor = sign_in.signed_in(chosen.home)
-    c = open_campaign(chosen, no_link)
+    c, actor = sign_in.open_signed_in(programme, home)
     after = stops.resume(c, reason, actor, today())
     if after.stands:
         left = NEEDED - len(after.agreed)

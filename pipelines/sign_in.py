@@ -7,7 +7,7 @@ is what the running API server answers each time (`plugins/who.py`), never what 
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
 from pipelines.steps.roles import Actor, Role
+from pipelines.terminal import no_link, settings
+
+if TYPE_CHECKING:
+    from pipelines.steps.campaign import Campaign
 
 FILE = "sign_in.json"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,6 +44,19 @@ class _Who(BaseModel):
     model_config = ConfigDict(frozen=True)
     user: str
     roles: frozenset[Role]
+
+
+def open_signed_in(programme: Path | None, home: Path | None) -> "tuple[Campaign, Actor]":
+    """The campaign of a command that has no link, and who is signed in.
+
+    Raises:
+        NotSignedIn: nobody is.
+    """
+    from pipelines.steps.campaign import open_campaign
+
+    chosen = settings(programme, home)
+    actor = signed_in(chosen.home)
+    return open_campaign(chosen, no_link), actor
 
 
 def sign_in(home: Path, url: str, user: str, password: str) -> Actor:

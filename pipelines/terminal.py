@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from pipelines.link.errors import LinkError
 from pipelines.programme import Settings, settings_from_environment
@@ -21,6 +22,7 @@ Programme = Annotated[
 Home = Annotated[
     Path | None, typer.Option("--home", help="Where Kyufu keeps its files (default: KYUFU_HOME).")
 ]
+Reason = Annotated[str, typer.Option(help="Why, without anybody's name, address or number.")]
 
 
 def settings(
@@ -43,6 +45,12 @@ def settings(
 def no_link(party: str) -> Any:
     """The link of a command that has none."""
     raise LinkError(f"{party}: this command does not use the link")
+
+
+def tell_decided(what: str, done: str, left: int) -> None:
+    """Print what somebody decided, and what follows; left: how many different people must still agree."""
+    follows = done if left <= 0 else f"反映には、あと{left}人の別の職員の同意が必要です。"
+    console.print(escape(f"{what}{follows}"))
 
 
 def today() -> date:

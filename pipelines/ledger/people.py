@@ -13,25 +13,19 @@ from pipelines.ledger import payments, tables
 from pipelines.ledger.bulk import insert_rows, load
 from pipelines.ledger.recoveries import open_recoveries
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, fetch, insert_new, last_event, move, record_events, staged
+from pipelines.ledger.store import (
+    Move,
+    fetch,
+    in_parts,
+    insert_new,
+    last_event,
+    move,
+    record_events,
+    staged,
+)
 from pipelines.matching.persons import Addition, Person, Protection
 
 _COUNTING = (Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED)
-_AT_ONCE = 10_000  # parameters that every database takes in one statement
-STATES = pa.schema(
-    [
-        (name, pa.string())
-        for name in (
-            "person_id",
-            "resident_id",
-            "household_id",
-            "state",
-            "claim_id",
-            "codes",
-            "form_route",
-        )
-    ]
-)
 
 
 def open_entitlements(
@@ -153,17 +147,6 @@ def braille_ids(connection: sa.Connection, programme: str) -> set[str]:
     )
 
 
-def read_states(connection: sa.Connection, programme: str) -> pa.Table:
-    """Everybody with state, deciding claim, codes and form route (schema `STATES`)."""
-    e = tables.entitlement
-    columns = [e.c[name] for name in STATES.names]
-    return fetch(
-        connection,
-        sa.select(*columns).where(e.c.programme == programme).order_by(e.c.person_id),
-        STATES,
-    )
-
-
 STANDING = pa.schema([(name, pa.string()) for name in ("person_id", "state", "claim_id")])
 
 
@@ -205,11 +188,10 @@ def states_of(
 ) -> dict[str, Entitlement]:
     """The states of some people; whoever is not in the ledger is left out."""
     e = tables.entitlement
-    wanted = sorted(people)
     states: dict[str, Entitlement] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        part = e.c.person_id.in_(wanted[start : start + _AT_ONCE])
-        query = sa.select(e.c.person_id, e.c.state).where(e.c.programme == programme, part)
+    for part in in_parts(people):
+        of_part = e.c.person_id.in_(part)
+        query = sa.select(e.c.person_id, e.c.state).where(e.c.programme == programme, of_part)
         states.update({person: Entitlement(state) for person, state in connection.execute(query)})
     return states
 
@@ -273,13 +255,12 @@ def _on_others_claims(
 ) -> list[Any]:
     """The protected people in one of these states by a claim that no protected person made through the ward."""
     e, c = tables.entitlement, tables.claim
-    wanted = sorted(protected)
     rows: list[Any] = []
-    for start in range(0, len(wanted), _AT_ONCE):
+    for part in in_parts(protected):
         query = (
             sa.select(e.c.person_id, e.c.state, c.c.channel, c.c.applicant_id)
             .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
-            .where(e.c.programme == programme, e.c.person_id.in_(wanted[start : start + _AT_ONCE]))
+            .where(e.c.programme == programme, e.c.person_id.in_(part))
             .where(e.c.state.in_(list(states)))
         )
         rows += connection.execute(query).all()

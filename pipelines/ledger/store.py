@@ -22,6 +22,7 @@ from pipelines.ledger.states import MOVES, Entitlement
 GENESIS = "0" * 64
 EVENTS = "entitlements.moved"  # the audit event that binds a set of entitlement events
 _LOCK = 471250428
+_AT_ONCE = 10_000
 
 
 class Move(NamedTuple):
@@ -102,6 +103,13 @@ def fetch_plain(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[tu
     rows: Sequence[tuple[Any, ...]] = result.cursor.fetchall()
     result.close()
     return rows
+
+
+def in_parts(keys: Iterable[str]) -> Iterator[list[str]]:
+    """The keys, sorted, in lists short enough to be the parameters of one statement in every database."""
+    wanted = sorted(keys)
+    for start in range(0, len(wanted), _AT_ONCE):
+        yield wanted[start : start + _AT_ONCE]
 
 
 def insert_new(

@@ -29,11 +29,11 @@ from pipelines.matching.comparison import MASK, Item, Sides
 from pipelines.outputs import zengin
 from pipelines.steps import deliveries, register, undecided, waiting_changes
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
 
 _SUPPLEMENT = re.compile(r"(.*)\+v(\d{3})")
 _SHORTEST = 2  # characters of a name or number that a reason must not hold
-_LONGEST_REASON = 200
 _ACCOUNT = ("bank_code", "branch_code", "account_type", "account_number")
 
 
@@ -294,10 +294,7 @@ def _assert_was_shown(
 
 def _assert_reason(reason: str, sides: Sides) -> None:
     """A reason is given, short, and tells nothing of what either side says."""
-    if not reason.strip():
-        raise HoldRefused("理由がありません。--reason に決定の理由を書いてください。")
-    if len(reason) > _LONGEST_REASON:
-        raise HoldRefused(f"理由が長すぎます({_LONGEST_REASON}字まで)。")
+    assert_given(reason, HoldRefused)
     folded = _fold(reason)
     if any(text in folded for text in map(_fold, sides.texts()) if len(text) >= _SHORTEST):
         raise HoldRefused(

@@ -17,6 +17,7 @@ from pipelines.disclosure.release import Release, make_release
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import insert_rows
 from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import in_parts
 from pipelines.outputs.handover import build_handover
 from pipelines.outputs.notices import build_notices
 from pipelines.steps import forms, outbox
@@ -24,7 +25,6 @@ from pipelines.steps.campaign import Campaign
 
 _CONTRACTORS = ("household_id", "head_name_kanji", "postal_code", "address", "address_supplement")
 _DISCLOSURE = "deficiency_letters"
-_AT_ONCE = 10_000  # parameters that every database takes in one statement
 
 
 def unwritten(connection: sa.Connection, programme: str) -> list[Any]:
@@ -37,7 +37,6 @@ def unwritten(connection: sa.Connection, programme: str) -> list[Any]:
         .where(p.c.programme == programme, p.c.result == sa.literal_column("'returned'"))
         .where(~written)  # a literal above: SQLite then knows that the partial index fits
     )
-    keys = sorted(connection.execute(returned).scalars())
     query = (
         sa.select(p.c.payment_key, i.c.person_id, t.c.channel, t.c.applicant_id)
         .join(i, (i.c.programme == p.c.programme) & (i.c.payment_key == p.c.payment_key))
@@ -47,9 +46,8 @@ def unwritten(connection: sa.Connection, programme: str) -> list[Any]:
         .order_by(p.c.payment_key, i.c.person_id)
     )
     found: list[Any] = []
-    for start in range(0, len(keys), _AT_ONCE):
-        part = p.c.payment_key.in_(keys[start : start + _AT_ONCE])
-        found += connection.execute(query.where(part))
+    for keys in in_parts(connection.execute(returned).scalars()):
+        found += connection.execute(query.where(p.c.payment_key.in_(keys)))
     return found
 
 

@@ -6,9 +6,8 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import stops
 from pipelines.ledger.stops import Stop
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
-
-_LONGEST_REASON = 200
 
 
 class ReasonRefused(KyufuError):
@@ -45,8 +44,5 @@ def resume(c: Campaign, reason: str, actor: Actor, day: date) -> Stop:
 
 def _checked(reason: str) -> str:
     why = " ".join(reason.split())
-    if not why:
-        raise ReasonRefused("理由がありません。--reason に理由を書いてください。")
-    if len(why) > _LONGEST_REASON:
-        raise ReasonRefused(f"理由が長すぎます({_LONGEST_REASON}字まで)。")
+    assert_given(why, ReasonRefused, "理由")
     return why

@@ -24,11 +24,11 @@ from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.store import record
 from pipelines.matching.comparison import MASK
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
 
 _SHOWN = ("resident_id", "household_id", "name_kanji")
 _RECEIPT = re.compile(r"[0-9A-Za-z-]{1,30}")
-_LONGEST_REASON = 200
 _DIGITS = re.compile(r"[0-9０-９]{6,}")
 
 
@@ -266,10 +266,7 @@ def _find(c: Campaign, connection: sa.Connection, recovery_id: str) -> Recovery:
 
 def _assert_reason(reason: str) -> None:
     """A reason is given, short, and holds no number of a person or an account."""
-    if not reason.strip():
-        raise DecisionRefused("理由がありません。--reason に決定の理由を書いてください。")
-    if len(reason) > _LONGEST_REASON:
-        raise DecisionRefused(f"理由が長すぎます({_LONGEST_REASON}字まで)。")
+    assert_given(reason, DecisionRefused)
     if _DIGITS.search(reason):
         raise DecisionRefused(
             "理由に番号が含まれています。個人情報や口座番号を書かずに理由を書いてください。"

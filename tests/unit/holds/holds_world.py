@@ -16,6 +16,7 @@ from pipelines.matching.persons import Addition, Person, Protection
 from pipelines.steps import claims, holds, payments
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.roles import Actor, Role
+from tests.ledger_states import read_states
 from tests.unit.intake.intake_world import arrive, csv_bytes, freeze_register, new_campaign
 
 SNAPSHOT_DAY = date(2020, 5, 15)
@@ -173,7 +174,7 @@ def recover(c, person):
 
 def states(c):
     with c.ledger.read() as connection:
-        rows = people.read_states(connection, c.programme.id).to_pylist()
+        rows = read_states(connection, c.programme.id)
     return {short(row["person_id"]): row["state"] for row in rows}
 
 

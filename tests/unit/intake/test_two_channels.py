@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from pipelines.intake import receive
 from pipelines.intake.mending import Mending
-from pipelines.ledger import people, tables
+from pipelines.ledger import tables
 from pipelines.steps import inbox
 from tests.intake_files import files_of
+from tests.ledger_states import read_states
 
 DAY, NEXT, THIRD = date(2020, 5, 20), date(2020, 5, 21), date(2020, 5, 22)
 BORN = "19800401"
@@ -55,7 +56,7 @@ def _line(number, who):
 
 def _states(c):
     with c.ledger.read() as connection:
-        rows = people.read_states(connection, c.programme.id).to_pylist()
+        rows = read_states(connection, c.programme.id)
     return {int(row["person_id"][1:]): row["state"] for row in rows}
 
 

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from pipelines.errors import InputRefused
 from pipelines.intake.mending import Mending
-from pipelines.ledger import people, tables
+from pipelines.ledger import tables
 from pipelines.steps import claims, inbox, quarantine, undecided
+from tests.ledger_states import read_states
 from tests.unit.intake.intake_world import arrive, csv_bytes
 from tests.unit.intake.refusals import refusal
 
@@ -63,7 +64,7 @@ def _short(person_id):
 
 def _states(c):
     with c.ledger.read() as connection:
-        rows = people.read_states(connection, c.programme.id).to_pylist()
+        rows = read_states(connection, c.programme.id)
     return {_short(row["person_id"]): row["state"] for row in rows}
 
 
@@ -232,7 +233,7 @@ def _outcomes(c):
 
 def _entitled(c, number):
     with c.ledger.read() as connection:
-        rows = people.read_states(connection, c.programme.id).to_pylist()
+        rows = read_states(connection, c.programme.id)
     return {_short(row["person_id"]): row["claim_id"] for row in rows}[number]
 
 

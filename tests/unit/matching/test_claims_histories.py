@@ -19,6 +19,7 @@ from pipelines.matching.reach import people_within_reach
 from pipelines.programme import ROOT, load_programme
 from pipelines.steps import claims as step
 from tests.claim_tables import Case, read_table, relations
+from tests.ledger_states import read_states
 from tests.unit.ledger.ledger_world import told
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
@@ -95,7 +96,7 @@ class Office:
     def states(self) -> dict[str, str]:
         """Person -> state and codes."""
         with self.ledger.read() as connection:
-            rows = people.read_states(connection, PROGRAMME.id).to_pylist()
+            rows = read_states(connection, PROGRAMME.id)
         return {row["person_id"]: f"{row['state']} {row['codes']}".strip() for row in rows}
 
     def outcomes(self) -> dict[str, str]:
@@ -114,10 +115,7 @@ class Office:
             return [tuple(row) for row in connection.execute(query)]
 
     def _people(self, connection: sa.Connection) -> list[dict[str, str]]:
-        states = {
-            row["person_id"]: row
-            for row in people.read_states(connection, PROGRAMME.id).to_pylist()
-        }
+        states = {row["person_id"]: row for row in read_states(connection, PROGRAMME.id)}
         rows = []
         for row in self.people:
             found = states[row["person"]]

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from pipelines.intake.staging import sha256
 from pipelines.ledger import payments as ledger_payments
 from pipelines.ledger import results, tables
-from pipelines.ledger.people import read_states
 from pipelines.ledger.states import Batch
 from pipelines.steps import claims, payments, quarantine, register
+from tests.ledger_states import read_states
 from tests.unit.intake.intake_world import PASSWORD, arrive, csv_bytes, mend
 from tests.unit.ledger.ledger_world import told
 
@@ -72,7 +72,7 @@ def send_claims(c, day, dates):
 
 def states(c):
     with c.ledger.read() as connection:
-        rows = read_states(connection, c.programme.id).to_pylist()
+        rows = read_states(connection, c.programme.id)
     return {row["person_id"][-1]: (row["state"], row["codes"]) for row in rows}
 
 
