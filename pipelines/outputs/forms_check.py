@@ -7,12 +7,14 @@ stand and looks each person up on the register by resident number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from itertools import pairwise
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 
 from pipelines.outputs._csv import CsvError, read_csv
 from pipelines.outputs.forms import (
@@ -27,8 +29,9 @@ from pipelines.outputs.forms import (
 )
 
 _DEFAULT: Final = FormsProfile()
-_PEOPLE_AT_ONCE: Final = 50_000
 _WIDTH: Final = len(MEMBER_COLUMNS)
+_BLOCK: Final = 64 << 20
+_LONGEST_LINE: Final = 9
 
 
 def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
@@ -47,31 +50,25 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
         CsvError: another heading, a row of another width, a row without members, or a member after
             an empty place.
     """
-    rows = read_csv(data, profile.csv)
-    _, found = next(rows, (1, []))
-    if found != heading(profile):
-        raise CsvError(1, "", "is not the heading of a forms' file")
-    names = [*_shared_names(profile), *MEMBER_COLUMNS]
-    if profile.amount_yen_per_person is None:
-        names.append("amount_yen")
-    people = _people(rows, profile)
-    schema = pa.schema(
-        [
-            ("file_row", pa.int64()),
-            ("slot", pa.int64()),
-            *((name, pa.large_string()) for name in names),
-        ]
-    )
+    cells = _cells(data, profile)
+    names = _shared_names(profile)
+    file_row = pa.array(np.arange(2, 2 + cells.num_rows), pa.int64())
+    shared = cells.select(range(len(names))).rename_columns(names)
+    filled = _assert_members_in_order(cells, len(names))
     parts = []
-    while chunk := list(islice(people, _PEOPLE_AT_ONCE)):
-        arrays = zip(*chunk, strict=True)
-        parts.append(
-            pa.table(
-                [pa.array(values, item.type) for values, item in zip(arrays, schema, strict=True)],
-                schema=schema,
-            )
-        )
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+    for slot, is_filled in enumerate(filled):
+        first = len(names) + slot * _WIDTH
+        member = cells.select(range(first, first + _WIDTH)).rename_columns(list(MEMBER_COLUMNS))
+        part = shared.add_column(0, "file_row", file_row)
+        part = part.add_column(1, "slot", pa.array(np.full(cells.num_rows, slot + 1), pa.int64()))
+        for name in MEMBER_COLUMNS:
+            part = part.append_column(name, member[name])
+        parts.append(part.filter(pa.array(is_filled)))
+    people = pa.concat_tables(parts).sort_by([("file_row", "ascending"), ("slot", "ascending")])
+    if profile.amount_yen_per_person is None:
+        nothing = pa.repeat(pa.scalar("", pa.large_string()), people.num_rows)
+        people = people.append_column("amount_yen", nothing)
+    return people.combine_chunks()
 
 
 def count_rows(data: bytes, profile: FormsProfile = _DEFAULT) -> int:
@@ -121,25 +118,80 @@ def _shared_names(profile: FormsProfile) -> list[str]:
     return names if profile.amount_yen_per_person is None else [*names, "amount_yen"]
 
 
-def _people(
-    rows: Iterator[tuple[int, list[str]]], profile: FormsProfile
-) -> Iterator[tuple[int | str, ...]]:
-    """The members of each row, with the row's own items before them."""
-    shared_width = len(_shared_names(profile))
-    width = shared_width + _WIDTH * profile.max_members
-    no_amount = ("",) if profile.amount_yen_per_person is None else ()
-    for number, cells in rows:
-        if len(cells) != width:
-            raise CsvError(number, "", "has not one cell for each heading")
-        members = cells[shared_width:]
-        filled = [start for start in range(0, len(members), _WIDTH) if members[start]]
-        if not filled or filled[-1] != _WIDTH * (len(filled) - 1):
-            raise CsvError(number, "", "has an empty place before or instead of a member")
-        if any(members[_WIDTH * len(filled) :]):
-            raise CsvError(number, "", "has items of a member without a number")
-        shared = cells[:shared_width]
-        for slot, start in enumerate(filled, start=1):
-            yield number, slot, *shared, *members[start : start + _WIDTH], *no_amount
+def _cells(data: bytes, profile: FormsProfile) -> pa.Table:
+    """The file's rows below the heading as text columns, whose names are their places.
+
+    Raises:
+        CsvError: see `read_forms`.
+    """
+    rows = read_csv(data if b'"' in data else data.split(b"\n", 1)[0], profile.csv)
+    _, found = next(rows, (1, []))
+    if found != heading(profile):
+        raise CsvError(1, "", "is not the heading of a forms' file")
+    for _ in rows:  # quotes that do not close
+        pass
+    ragged: list[int] = []
+
+    def note_ragged(row: pacsv.InvalidRow) -> str:
+        ragged.append(row.number)
+        return "skip"
+
+    places = [str(place) for place in range(len(found))]
+    cells = pacsv.read_csv(
+        pa.py_buffer(_utf8(data, profile.csv.encoding)),
+        read_options=pacsv.ReadOptions(
+            use_threads=False, skip_rows_after_names=1, column_names=places, block_size=_BLOCK
+        ),
+        parse_options=pacsv.ParseOptions(
+            newlines_in_values=b'"' in data,
+            invalid_row_handler=note_ragged,
+            ignore_empty_lines=False,
+        ),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(places, pa.large_string()),
+            strings_can_be_null=False,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    if ragged:
+        raise CsvError(ragged[0], "", "has not one cell for each heading")
+    return cells
+
+
+def _utf8(data: bytes, encoding: str) -> bytes:
+    """The text of the file as UTF-8 without a mark.
+
+    Raises:
+        CsvError: bytes that are not in the encoding.
+    """
+    try:
+        return data.decode(encoding).encode()
+    except UnicodeDecodeError:
+        raise CsvError(0, "", f"is not {encoding}") from None
+
+
+def _assert_members_in_order(cells: pa.Table, shared: int) -> list[npt.NDArray[np.bool_]]:
+    """Which rows have a member in each place; a row's members stand in its first places.
+
+    Raises:
+        CsvError: a row without members, a member after an empty place, or items without a number.
+    """
+    given = [
+        pc.not_equal(column, "").combine_chunks().to_numpy(zero_copy_only=False)
+        for column in cells.columns[shared:]
+    ]
+    filled = given[::_WIDTH]
+    for gap in (~filled[0], *(later & ~earlier for earlier, later in pairwise(filled))):
+        _assert_none(gap, "has an empty place before or instead of a member")
+    for place, item in enumerate(given):
+        without = item & ~filled[place // _WIDTH]
+        _assert_none(without, "has items of a member without a number")
+    return filled
+
+
+def _assert_none(wrong: npt.NDArray[np.bool_], what: str) -> None:
+    if wrong.any():
+        raise CsvError(int(wrong.argmax()) + 2, "", what)
 
 
 def _unknown_or_twice(printed: pa.Table, at: pa.ChunkedArray) -> list[str]:
@@ -148,16 +200,21 @@ def _unknown_or_twice(printed: pa.Table, at: pa.ChunkedArray) -> list[str]:
         _at_slot(row, slot, "resident_id", "is not on the register")
         for row, slot in _where(printed, pc.is_null(at))
     ]
-    seen: set[int] = set()
-    twice = []
-    for row, slot, number in zip(
-        printed["file_row"].to_pylist(), printed["slot"].to_pylist(), at.to_pylist(), strict=True
-    ):
-        if number in seen:
-            twice.append(_at_slot(row, slot, "resident_id", "was printed before"))
-        elif number is not None:
-            seen.add(number)
+    twice = [
+        _at_slot(row, slot, "resident_id", "was printed before")
+        for row, slot in _where(printed, _seen_before(at))
+    ]
     return unknown + twice
+
+
+def _seen_before(keys: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Where a value stands that stood before; null is no value."""
+    order = pc.array_sort_indices(keys).to_numpy()
+    ordered = keys.take(pa.array(order))
+    repeated = np.zeros(len(order), dtype=bool)
+    same = pc.fill_null(pc.equal(ordered[1:], ordered[:-1]), False)
+    repeated[order[1:]] = np.asarray(same)
+    return pa.array(repeated)
 
 
 def _missing(register: pa.Table, printed: pa.Table) -> list[str]:
@@ -165,11 +222,9 @@ def _missing(register: pa.Table, printed: pa.Table) -> list[str]:
     found = pc.is_in(register["resident_id"], value_set=printed["resident_id"])
     missing = pc.indices_nonzero(pc.invert(found)).to_pylist()
     differences = [f"register row {row + 1}: is on no form" for row in missing]
-    first = pc.index_in(register["resident_id"], value_set=register["resident_id"]).to_pylist()
     differences += [
         f"register row {row + 1}: has the number of an earlier row"
-        for row, earlier in enumerate(first)
-        if earlier != row
+        for row in pc.indices_nonzero(_seen_before(register["resident_id"])).to_pylist()
     ]
     return differences
 
@@ -188,37 +243,45 @@ def _different_items(known: pa.Table, beside: pa.Table) -> list[str]:
 
 def _different_counts(printed: pa.Table, register: pa.Table, profile: FormsProfile) -> list[str]:
     """Printed numbers of members, totals and line numbers that the register does not give."""
-    counts = dict(
-        zip(
-            *(
-                column.to_pylist()
-                for column in register.group_by("household_id")
-                .aggregate([([], "count_all")])
-                .select(["household_id", "count_all"])
-                .columns
-            ),
-            strict=True,
-        )
-    )
-    differences = []
-    printed_before: dict[str, int] = {}
-    names = ("file_row", "slot", "household_id", "members", "line", "amount_yen")
-    for row, slot, household, members, line, amount in zip(
-        *(printed[name].to_pylist() for name in names), strict=True
-    ):
-        position = printed_before.get(household, 0)
-        printed_before[household] = position + 1
-        if slot != position % profile.max_members + 1:
-            differences.append(f"file row {row}: slot {slot}: is not the household's next place")
-        if line != str(position // profile.max_members + 1):
-            differences.append(f"file row {row}: {DERIVED_COLUMNS['line']}: is wrong")
-        count = counts.get(household, 0)
-        if members != str(count):
-            differences.append(f"file row {row}: {DERIVED_COLUMNS['members']}: is wrong")
-        each = profile.amount_yen_per_person
-        if amount != ("" if each is None else str(each * count)):
-            differences.append(f"file row {row}: {AMOUNT_HEADING}: is wrong")
+    counts = register.group_by("household_id").aggregate([([], "count_all")])
+    found = pc.index_in(printed["household_id"], value_set=counts["household_id"])
+    count = pc.fill_null(counts["count_all"].take(found), 0)
+    position = _places_in_household(printed["household_id"])
+    line, slot = np.divmod(position, profile.max_members)
+    each = profile.amount_yen_per_person
+    amount = pc.cast(pc.multiply(count, each or 0), pa.large_string())
+    wrong = {
+        DERIVED_COLUMNS["line"]: pc.not_equal(printed["line"], _as_text(line + 1)),
+        DERIVED_COLUMNS["members"]: pc.not_equal(printed["members"], _as_text(count)),
+        AMOUNT_HEADING: pc.not_equal(printed["amount_yen"], "" if each is None else amount),
+    }
+    differences = [
+        f"file row {row}: slot {place}: is not the household's next place"
+        for row, place in _where(printed, pc.not_equal(printed["slot"], pa.array(slot + 1)))
+    ]
+    differences += [
+        f"file row {row}: {name}: is wrong"
+        for name, mask in wrong.items()
+        for row, _ in _where(printed, mask)
+    ]
     return list(dict.fromkeys(differences))
+
+
+def _places_in_household(households: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """How many printed members of the same household stand before each."""
+    codes = pc.rank(households, tiebreaker="dense").to_numpy()
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    place = np.arange(len(order))
+    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(order)]
+    within = np.empty(len(order), dtype=np.int64)
+    within[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return within
+
+
+def _as_text(numbers: pa.ChunkedArray | npt.NDArray[np.int64]) -> pa.Array | pa.ChunkedArray:
+    values = pa.array(numbers) if isinstance(numbers, np.ndarray) else numbers
+    return pc.cast(values, pa.large_string())
 
 
 def _different_barcodes(printed: pa.Table) -> list[str]:
@@ -235,19 +298,16 @@ def _different_barcodes(printed: pa.Table) -> list[str]:
 def _out_of_order(printed: pa.Table) -> list[str]:
     """Rows that do not follow the mail's order: postal code, household number, line."""
     first = printed.filter(pc.equal(printed["slot"], 1))
-    names = ("postal_code", "household_id", "line")
-    keys = [
-        (postal_code, household, int(line) if line.isascii() and line.isdigit() else 0)
-        for postal_code, household, line in zip(
-            *(first[name].to_pylist() for name in names), strict=True
-        )
-    ]
     rows = first["file_row"].to_pylist()
-    return [
-        f"file row {rows[place]}: is out of order"
-        for place in range(1, len(keys))
-        if keys[place] <= keys[place - 1]
-    ]
+    not_behind = np.ones(max(len(rows) - 1, 0), dtype=bool)
+    for name in ("line", "household_id", "postal_code"):
+        key = first[name].combine_chunks()
+        if name == "line":
+            key = pc.utf8_lpad(key, _LONGEST_LINE, "0")
+        after = pc.greater(key[1:], key[:-1]).to_numpy(zero_copy_only=False)
+        same = pc.equal(key[1:], key[:-1]).to_numpy(zero_copy_only=False)
+        not_behind = ~after & (~same | not_behind)
+    return [f"file row {rows[place + 1]}: is out of order" for place in np.flatnonzero(not_behind)]
 
 
 def _where(table: pa.Table, mask: pa.ChunkedArray) -> list[tuple[int, int]]:
