@@ -134,7 +134,9 @@ def _heads(rows: pd.DataFrame) -> np.ndarray:
 
     Equal rows of one resident are one head.
     """
-    households = _text(rows["household_id"]).dictionary_encode()
+    households = pa.array(rows["household_id"]).dictionary_encode()
+    if isinstance(households, pa.ChunkedArray):
+        households = households.combine_chunks()
     numbers = households.indices.to_numpy()
     at = np.flatnonzero((rows["relationship"] == HEAD).to_numpy(bool))
     if len(at):

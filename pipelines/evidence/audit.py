@@ -106,7 +106,7 @@ def _events(connection: sa.Connection, programme: str, own: Chain) -> Iterator[s
         first, last = int(detail.get("first", 0)), int(detail.get("last", 0))
         ranges.append((first, last))
         told = (detail.get("count"), detail.get("sha256"))
-        if events_digest(connection, programme, first, last) != told:
+        if events_digest(connection, first, last) != told:
             yield f"状態の記録{first}番から{last}番({cause}): 監査記録{number}番と合いません"
     ids = connection.execute(
         sa.select(v.c.event_id).where(v.c.programme == programme).order_by(v.c.event_id)

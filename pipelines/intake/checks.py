@@ -1,7 +1,8 @@
 """Row checks: the pandera schema of a table applied, and what broke told by row, column and rule only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from schemas.tables import References, table
 
 # rows that pandera sees at once: memory stays level however long the register is
 _SLICE = 200_000
+# the whole table is not copied for pandas
+_AS_IT_LIES = {pa.string(): pd.ArrowDtype(pa.string())}
 
 PROBLEM = pa.schema(
     [("table", pa.string()), ("row", pa.int64()), ("column", pa.string()), ("rule", pa.string())]
@@ -93,16 +96,18 @@ def _schema_problems(rows: pa.Table, table: Table, references: References) -> It
     pa.default_memory_pool().release_unused()
     columns, schema = table.schema_across_rows(references)
     if columns and rows.num_rows:
-        yield from _broken(_frame(rows.select(columns), table), schema)
+        yield from _broken(_frame(rows.select(columns), table, _AS_IT_LIES.get), schema)
 
 
-def _frame(rows: pa.Table, table: Table) -> pd.DataFrame:
+def _frame(
+    rows: pa.Table, table: Table, types: Callable[[pa.DataType], Any] | None = None
+) -> pd.DataFrame:
     """As the rules see rows: text in every cell, the key of a date that is not known is empty."""
     for key in table.date_keys.values():
         if key in rows.column_names:
             filled = pc.fill_null(rows.column(key), "")
             rows = rows.set_column(rows.column_names.index(key), key, filled)
-    frame: pd.DataFrame = rows.to_pandas()
+    frame: pd.DataFrame = rows.to_pandas(types_mapper=types)
     return frame
 
 

@@ -119,15 +119,15 @@ def _last_event_mismatches(programme: str) -> sa.Select[int]:
     """People whose state is not where their last event left them."""
     e, v = tables.entitlement, tables.entitlement_event
     last = (
-        sa.select(v.c.person_id, sa.func.max(v.c.event_id).label("event_id"))
-        .where(v.c.programme == programme)
-        .group_by(v.c.person_id)
-        .subquery()
+        sa.select(v.c.to_state)
+        .where(v.c.programme == e.c.programme, v.c.person_id == e.c.person_id)
+        .order_by(v.c.event_id.desc())
+        .limit(1)
+        .correlate(e)
+        .scalar_subquery()
     )
     return (
         sa.select(sa.func.count())
         .select_from(e)
-        .outerjoin(last, last.c.person_id == e.c.person_id)
-        .outerjoin(v, v.c.event_id == last.c.event_id)
-        .where(e.c.programme == programme, sa.func.coalesce(v.c.to_state, "") != e.c.state)
+        .where(e.c.programme == programme, sa.func.coalesce(last, "") != e.c.state)
     )

@@ -20,11 +20,15 @@ from pipelines.ledger.store import (
     insert_new,
     last_event,
     move,
+    record,
     record_events,
     staged,
 )
 from pipelines.matching.persons import Addition, Person, Protection
 
+FORMS_SENT = (
+    "forms.sent"  # the audit event of a file of forms that went out: people, households, route
+)
 _COUNTING = (Entitlement.APPROVED, Entitlement.PAID, Entitlement.HELD, Entitlement.CLAIMED)
 
 
@@ -218,15 +222,29 @@ def households_with_form(
 
 
 def mark_form_sent(
-    connection: sa.Connection, programme: str, people: Iterable[str], route: str, day: date
-) -> None:
-    """Remember by which way and when these people's forms went out."""
+    connection: sa.Connection,
+    programme: str,
+    people: Iterable[str],
+    route: str,
+    name: str,
+    day: date,
+) -> int:
+    """Remember by which way and when these people's forms went out; the audit chain keeps the counts.
+
+    name: of the file that holds them. Returns how many people.
+    """
     e = tables.entitlement
     ids = ((person,) for person in sorted(people))
     with staged(connection, "form_sent_to", ["person_id"], ids) as sent:
-        known = e.c.person_id.in_(sa.select(sent.c.person_id))
+        known = (e.c.programme == programme) & e.c.person_id.in_(sa.select(sent.c.person_id))
+        household = sa.func.coalesce(e.c.household_id, e.c.person_id)
+        counts = sa.select(sa.func.count(), sa.func.count(household.distinct())).where(known)
+        marked, households = connection.execute(counts).one()
         values = {"form_route": route, "form_on": day}
-        connection.execute(sa.update(e).where(e.c.programme == programme, known).values(values))
+        connection.execute(sa.update(e).where(known).values(values))
+    detail = {"people": marked, "households": households, "route": route}
+    record(connection, programme, FORMS_SENT, "system", name, detail, day)
+    return int(marked)
 
 
 def release_approved_under_protection(

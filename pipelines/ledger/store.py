@@ -212,32 +212,26 @@ def _move_wanted(
 def record_events(
     connection: sa.Connection, programme: str, after: int, cause: str, day: date
 ) -> None:
-    """Bind the events behind number `after` into the audit chain, in the caller's transaction; none is fine."""
+    """Bind the events behind number `after` into the audit chain, in the caller's transaction; none is fine.
+
+    They are one programme's: no other writer comes in between.
+    """
     v = tables.entitlement_event.c
-    first, last = connection.execute(
-        sa.select(sa.func.min(v.event_id), sa.func.max(v.event_id)).where(
-            v.programme == programme, v.event_id > after
-        )
-    ).one()
+    written = sa.select(sa.func.min(v.event_id), sa.func.max(v.event_id)).where(v.event_id > after)
+    first, last = connection.execute(written).one()
     if first is not None:
-        count, digest = events_digest(connection, programme, first, last)
+        count, digest = events_digest(connection, first, last)
         detail = {"first": first, "last": last, "count": count, "sha256": digest}
         record(connection, programme, EVENTS, "system", cause, detail, day)
 
 
-def events_digest(
-    connection: sa.Connection, programme: str, first: int, last: int
-) -> tuple[int, str]:
-    """(how many, SHA-256) of a programme's entitlement events with numbers from first to last."""
+def events_digest(connection: sa.Connection, first: int, last: int) -> tuple[int, str]:
+    """(how many, SHA-256) of the entitlement events with numbers from first to last."""
     v = tables.entitlement_event.c
     columns = (
         v.event_id, v.person_id, v.from_state, v.to_state, v.cause, v.reference, v.codes, v.business_date
     )  # fmt: skip
-    query = (
-        sa.select(*columns)
-        .where(v.programme == programme, v.event_id.between(first, last))
-        .order_by(v.event_id)
-    )
+    query = sa.select(*columns).where(v.event_id.between(first, last)).order_by(v.event_id)
     rows = fetch_plain(connection, query)
     listed = json.dumps([list(row) for row in rows], default=str)
     return len(rows), hashlib.sha256(listed.encode()).hexdigest()

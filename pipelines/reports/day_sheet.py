@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from pipelines.ledger import recoveries, results, tables
 from pipelines.ledger.balance import Balance
+from pipelines.ledger.people import FORMS_SENT
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
 from pipelines.matching.findings import FINDINGS
 from pipelines.programme import Programme
@@ -119,18 +120,18 @@ def list_deadlines(programme: Programme, day: date) -> list[Deadline]:
 
 def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]:
     """Households and people to whom a form was sent, by the way it went."""
-    e = tables.entitlement
-    household = sa.distinct(sa.func.coalesce(e.c.household_id, e.c.person_id))
-    query = (
-        sa.select(e.c.form_route, e.c.form_on == day, sa.func.count(household), sa.func.count())
-        .where(e.c.programme == programme, e.c.form_route.is_not(None))
-        .group_by(e.c.form_route, e.c.form_on == day)
+    a = tables.audit
+    query = sa.select(a.c.business_date, a.c.detail).where(
+        a.c.programme == programme, a.c.event == FORMS_SENT
     )
-    rows = connection.execute(query).all()
+    sent = [(on == day, json.loads(detail)) for on, detail in connection.execute(query)]
     return [
-        Count(f"{way}({unit})", *_today_and_all(((r[0], r[1], r[at]) for r in rows), route))
+        Count(
+            f"{way}({unit})",
+            *_today_and_all(((d["route"], is_today, d[counted]) for is_today, d in sent), route),
+        )
         for route, way in ROUTES.items()
-        for at, unit in ((2, "世帯"), (3, "人"))
+        for counted, unit in (("households", "世帯"), ("people", "人"))
     ]
 
 

@@ -16,7 +16,6 @@ from pipelines.intake.staging import sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import record
 from pipelines.outputs import braille
 from pipelines.outputs.forms import build_forms
 from pipelines.outputs.forms_check import compare_forms, count_rows
@@ -198,17 +197,7 @@ def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
     route = "contractor" if name.startswith("forms_") else "inhouse"
     who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
-    people.mark_form_sent(connection, c.programme.id, who, route, day)
-    record(
-        connection,
-        c.programme.id,
-        "forms.sent",
-        "system",
-        name,
-        {"people": len(who), "route": route},
-        day,
-    )
-    return len(who)
+    return people.mark_form_sent(connection, c.programme.id, who, route, name, day)
 
 
 def _content_hash(c: Campaign, names: list[str]) -> str:

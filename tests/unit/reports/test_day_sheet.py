@@ -26,8 +26,8 @@ def sheet(ledger):  # noqa: F811
     """Two households of three and one: forms sent, claims of two days, somebody paid, held, deficient, returned."""
     persons = ledger_world.open_people(ledger, 3, 1)
     with ledger.write() as connection:
-        people.mark_form_sent(connection, ledger.programme, persons[:3], "contractor", BEFORE)
-        people.mark_form_sent(connection, ledger.programme, persons[3:], "inhouse", DAY)
+        people.mark_form_sent(connection, ledger.programme, persons[:3], "contractor", "f1", BEFORE)
+        people.mark_form_sent(connection, ledger.programme, persons[3:], "inhouse", "f2", DAY)
     claim = ledger_world.add_claim(ledger, "P1")
     ledger_world.approve(ledger, claim, persons[0])
     ledger_world.pay(ledger)
