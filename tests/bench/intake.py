@@ -69,6 +69,7 @@ def plain(file: Path, out: Path) -> Callable[[], int]:
         name: pa.Column(str, [pa.Check(test, name=code) for code, test in field.checks])
         for name, field in ROWS.fields
     }
+    pa.DataFrameSchema(columns).validate(pd.DataFrame(columns=list(columns), dtype=str))
 
     def run() -> int:
         rows = pd.read_csv(file, encoding="cp932", dtype=str, keep_default_na=False)
@@ -85,10 +86,11 @@ def plain(file: Path, out: Path) -> Callable[[], int]:
 
 def ours(file: Path, out: Path) -> Callable[[], int]:
     """The whole intake."""
-    from pipelines.intake import receive
+    from pipelines.intake import checks, receive
     from pipelines.intake.staging import Staging
     from pipelines.programme import ROOT, load_programme
 
+    checks.assert_validation_is_on()  # pandera imports its parts when it is first asked
     programme = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
 
     def run() -> int:
