@@ -81,25 +81,28 @@ def payable(
         .group_by(i.c.person_id)
         .subquery()
     )
+    approved = (e.c.programme == programme) & (e.c.state == Entitlement.APPROVED)
     query = (
         sa.select(
             e.c.claim_id, sa.func.coalesce(last.c.follows, ""), e.c.person_id, e.c.amount_yen,
             sa.func.coalesce(last.c.attempt, 0),
-            c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana,
         )
-        .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
         .outerjoin(last, last.c.person_id == e.c.person_id)
-        .where(e.c.programme == programme, e.c.state == Entitlement.APPROVED)
-        .where(e.c.person_id.not_in(_disputed(programme)))
+        .where(approved, e.c.person_id.not_in(_disputed(programme)))
     )  # fmt: skip
+    wanted = sa.select(e.c.claim_id).where(approved)
+    accounts = sa.select(
+        c.c.claim_id, c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana
+    ).where(c.c.programme == programme, c.c.claim_id.in_(wanted))  # fmt: skip
     start = connection.execute(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
     rows = sorted(fetch_plain(connection, query))
+    account_of = {claim_id: of_claim for claim_id, *of_claim in fetch_plain(connection, accounts)}
     groups = groupby(rows, key=itemgetter(0, 1))
     return [
-        _payment(f"{number:010d}", list(same), payee)
-        for number, (_, same) in enumerate(groups, start=start + 1)
+        _payment(f"{number:010d}", list(same), account_of[claim_id], payee)
+        for number, ((claim_id, _), same) in enumerate(groups, start=start + 1)
     ]
 
 
@@ -110,12 +113,16 @@ def _disputed(programme: str) -> sa.Select[tuple[str]]:
     return sa.select(i.c.person_id).where(i.c.programme == programme, i.c.payment_key.in_(keys))
 
 
-def _payment(key: str, rows: Sequence[Any], payee: Callable[[str], str]) -> Payment:
-    claim_id, follows, *_, bank, branch, kind, number, holder = rows[0]
+def _payment(
+    key: str, rows: Sequence[Any], account: Sequence[str], payee: Callable[[str], str]
+) -> Payment:
+    claim_id, follows, *_ = rows[0]
+    *number, holder = account
+    attempts = [attempt for *_, attempt in rows]
+    people = {person: yen for _, _, person, yen, _ in rows}
     return Payment(
-        key, claim_id, 1 + max(attempt for _, _, _, _, attempt, *_ in rows), follows or None,
-        {person: yen for _, _, person, yen, *_ in rows}, bank, branch, kind, number, payee(holder),
-    )  # fmt: skip
+        key, claim_id, 1 + max(attempts), follows or None, people, *number, payee(holder)
+    )
 
 
 def content_hash(payments: Iterable[Payment]) -> str:
@@ -128,11 +135,11 @@ def content_hash(payments: Iterable[Payment]) -> str:
 
 def _content(payment: Payment) -> str:
     """A payment's parts, each after its length, so that no two payments read the same."""
-    parts = (
+    parts = [
         payment.claim_id, str(payment.attempt),
         payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
-        *(f"{person}={yen}" for person, yen in sorted(payment.people.items())),
-    )  # fmt: skip
+    ]  # fmt: skip
+    parts += [f"{person}={yen}" for person, yen in sorted(payment.people.items())]
     return f"{len(parts)}:" + "".join([f"{len(part)}:{part}" for part in parts])
 
 

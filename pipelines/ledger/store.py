@@ -238,9 +238,17 @@ def events_digest(
         .where(v.programme == programme, v.event_id.between(first, last))
         .order_by(v.event_id)
     )
-    rows = fetch_plain(connection, query)
-    listed = json.dumps([list(row) for row in rows], default=str)
-    return len(rows), hashlib.sha256(listed.encode()).hexdigest()
+    count, digest = 0, hashlib.sha256(b"[")
+    result = connection.execute(query)
+    while rows := result.cursor.fetchmany(
+        _AT_ONCE
+    ):  # as the driver gives them: there may be very many
+        listed = json.dumps(rows, default=str)
+        digest.update(((", " if count else "") + listed[1:-1]).encode())
+        count += len(rows)
+    result.close()
+    digest.update(b"]")
+    return count, digest.hexdigest()
 
 
 def last_event(connection: sa.Connection) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import date
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -194,11 +194,8 @@ def _build_one(
     """The file of one declared batch, compared with its declaration after reading it back."""
     key = {"programme": c.programme.id, "batch_id": batch_id}
     declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
-    p, i = tables.payment, tables.payment_item
-    wanted = (
-        sa.select(*(p.c[name] for name in _RECORDED)).filter_by(**key).order_by(p.c.payment_key)
-    )
-    records = [_record(row) for row in fetch_plain(connection, wanted)]
+    rows, payees = _rows_and_payees(connection, c.programme.id, batch_id)
+    records = [_record(row) for row in rows]
     payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
     again = zengin.read(payload, profile(c))
     found = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
@@ -206,16 +203,28 @@ def _build_one(
         raise KyufuError(
             f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。"
         )
-    items = (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key)
-    of_batch = (p.c.programme == c.programme.id) & (p.c.batch_id == batch_id)
-    people = fetch_plain(connection, sa.select(i.c.person_id).join(p, items).where(of_batch))
-    payees = frozenset(person for (person,) in people)
     made = make_release(
         c.programme, guard, "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
         people=payees, records=declared["payments"], sum_yen=declared["sum_yen"], day=day,
     )  # fmt: skip
     outbox.keep(c, connection, made)
     payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.DRAFTED}, Batch.APPROVED)
+
+
+def _rows_and_payees(
+    connection: sa.Connection, programme: str, batch_id: str
+) -> tuple[Sequence[tuple[Any, ...]], frozenset[str]]:
+    """A batch's payments (`_RECORDED`) in the order of their keys, and whom they pay."""
+    p, i = tables.payment, tables.payment_item
+    keys = sa.select(p.c.payment_key).filter_by(programme=programme, batch_id=batch_id)
+
+    def found(table: sa.Table, *columns: sa.ColumnElement[Any]) -> Sequence[tuple[Any, ...]]:
+        of_batch = (table.c.programme == programme) & table.c.payment_key.in_(keys)
+        return fetch_plain(connection, sa.select(*columns).where(of_batch))
+
+    rows = sorted(found(p, *(p.c[name] for name in _RECORDED)), key=itemgetter(-1))
+    people = frozenset(person for (person,) in found(i, i.c.person_id))
+    return rows, people
 
 
 def _header(c: Campaign, transfer_date: date) -> zengin.Header:
