@@ -117,12 +117,12 @@ def _payment(
     key: str, rows: Sequence[Any], account: Sequence[str], payee: Callable[[str], str]
 ) -> Payment:
     claim_id, follows, *_ = rows[0]
-    *number, holder = account
+    bank, branch, kind, number, holder = account
     attempts = [attempt for *_, attempt in rows]
     people = {person: yen for _, _, person, yen, _ in rows}
     return Payment(
-        key, claim_id, 1 + max(attempts), follows or None, people, *number, payee(holder)
-    )
+        key, claim_id, 1 + max(attempts), follows or None, people, bank, branch, kind, number, payee(holder)
+    )  # fmt: skip
 
 
 def content_hash(payments: Iterable[Payment]) -> str:

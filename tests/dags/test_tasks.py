@@ -1,6 +1,7 @@
 """The tasks' shared part: the business date, clear errors, approvals, the link's connection."""
 
 import json
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -228,3 +229,34 @@ def test_a_refused_file_is_on_the_stewards_pages_when_its_task_fails(home):
         encoding="utf-8"
     )
     campaign.ledger.engine.dispose()
+
+
+def test_the_alert_of_a_deadline_enters_what_is_late_and_logs_it(home, caplog):
+    import sqlalchemy as sa
+    from kyufu_airflow.deadlines import tell
+
+    from pipelines.ledger import tables
+    from pipelines.programme import settings_from_environment
+    from pipelines.steps.campaign import open_campaign
+    from pipelines.terminal import no_link
+
+    run = {"dag_id": "results", "run_id": "r1", "partition_key": "2020-06-03"}
+    tell({"dag_run": run})
+    assert caplog.messages == []
+    c = open_campaign(settings_from_environment(), no_link)
+    row = {
+        "programme": c.programme.id, "name": "payments_1.txt", "disclosure": "payments", "recipient": "bank",
+        "medium": "lgwan", "basis": "", "fields": "", "records": 1, "people": 1, "sha256": "", "scanned_for": "",
+        "business_date": date(2020, 6, 3), "state": "delivered", "acknowledged": False,
+    }  # fmt: skip
+    with c.ledger.write() as connection:
+        connection.execute(sa.insert(tables.release).values(row))
+    tell({"dag_run": run})
+    (message,) = caplog.messages
+    assert "payments_1.txt" in message
+    with c.ledger.read() as connection:
+        assert (
+            connection.execute(sa.select(sa.func.count()).select_from(tables.refusal)).scalar_one()
+            == 1
+        )
+    c.ledger.engine.dispose()
