@@ -1,6 +1,7 @@
 """Payments and batches: drafted from what is approved, declared before they are built, voided before they are sent."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
@@ -141,6 +142,26 @@ def _content(payment: Payment) -> str:
     ]  # fmt: skip
     parts += [f"{person}={yen}" for person, yen in sorted(payment.people.items())]
     return f"{len(parts)}:" + "".join([f"{len(part)}:{part}" for part in parts])
+
+
+def read_batch(connection: sa.Connection, programme: str, batch_id: str) -> list[Payment]:
+    """A batch's payments as the ledger holds them, in the order of their keys."""
+    p, i = tables.payment, tables.payment_item
+    keys = sa.select(p.c.payment_key).filter_by(programme=programme, batch_id=batch_id)
+
+    def found(table: sa.Table, *columns: sa.ColumnElement[Any]) -> Sequence[tuple[Any, ...]]:
+        of_batch = (table.c.programme == programme) & table.c.payment_key.in_(keys)
+        return fetch_plain(connection, sa.select(*columns).where(of_batch))
+
+    people: dict[str, dict[str, int]] = defaultdict(dict)
+    for key, person, yen in found(i, i.c.payment_key, i.c.person_id, i.c.amount_yen):
+        people[key][person] = yen
+    heads = (p.c.payment_key, p.c.claim_id, p.c.attempt, p.c.follows)
+    account = (p.c.bank_code, p.c.branch_code, p.c.account_type, p.c.account_number, p.c.payee_kana)
+    return [
+        Payment(key, claim_id, attempt, follows, people[key], *rest)
+        for key, claim_id, attempt, follows, *rest in sorted(found(p, *heads, *account))
+    ]
 
 
 _BATCH_MEMBERS = ("person_id", "to_state", "claim_id", "codes", "reference")
