@@ -184,11 +184,11 @@ def _move_wanted(
     before = last_event(connection)
     event = {
         "programme": sa.literal(programme), "person_id": w.person_id,
-        "from_state": sa.select(e.c.state).where(here).scalar_subquery(),
+        "from_state": e.c.state,  # none for whom nobody knows: they are counted below
         "to_state": w.to_state, "cause": sa.literal(cause), "reference": w.reference, "codes": w.codes,
         "business_date": sa.literal(day, sa.Date),
     }  # fmt: skip
-    events = sa.select(*event.values()).order_by(w.person_id)
+    events = sa.select(*event.values()).select_from(wanted.outerjoin(e, here)).order_by(w.person_id)
     connection.execute(sa.insert(tables.entitlement_event).from_select(list(event), events))
     kinds = connection.execute(
         sa.select(v.from_state, v.to_state, sa.func.count())

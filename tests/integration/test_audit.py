@@ -248,20 +248,20 @@ def test_f22_a_changed_manifest_locks_sending(home):
         _assert_current(home)
 
 
-@pytest.fixture
-def approved(inputs, finished, tmp_path):
-    """A home in which two people have approved the first day's payments, and no file is built yet."""
-    home = tmp_path / "home"
+def _killed(inputs, finished, home, place):
+    """A campaign killed at that place of the first payments; on its first day nobody is paid yet."""
     shutil.copytree(finished / "pki", home / "pki")
-    killed = run_campaign(inputs, home, KYUFU_FAILPOINT="ledger.before_commit.payments.build")
-    assert killed.returncode < 0
+    assert run_campaign(inputs, home, KYUFU_FAILPOINT=f"{place}:2").returncode < 0
     return home
 
 
-_OTHER_ACCOUNT = "update payment set account_number = '7654321'"
+@pytest.fixture
+def approved(inputs, finished, tmp_path):
+    """Two people have approved the first payments, and no file is built yet."""
+    return _killed(inputs, finished, tmp_path / "home", "ledger.before_commit.payments.build")
 
 
-def _content_of_now(home):
+def _declare_anew(home):
     """The batches declared anew, as somebody would who knows how."""
     c = _open(home)
     with c.ledger.write() as connection:
@@ -277,9 +277,9 @@ def _content_of_now(home):
 
 @pytest.mark.parametrize("declared_anew", [False, True])
 def test_f42_payments_changed_after_the_approvals_are_not_built(inputs, approved, declared_anew):
-    _tamper(approved, _OTHER_ACCOUNT)
+    _tamper(approved, "update payment set account_number = '7654321'")
     if declared_anew:
-        _content_of_now(approved)
+        _declare_anew(approved)
     done = run_campaign(inputs, approved)
     assert done.returncode == 1
     assert ("承認のあとで" if declared_anew else "承認された内容と違います") in done.stderr
@@ -287,10 +287,7 @@ def test_f42_payments_changed_after_the_approvals_are_not_built(inputs, approved
 
 
 def test_f42_stored_bytes_changed_before_the_seal_are_not_sent(inputs, finished, tmp_path):
-    home = tmp_path / "home"
-    shutil.copytree(finished / "pki", home / "pki")
-    place = "ledger.after_commit.payments.build"
-    assert run_campaign(inputs, home, KYUFU_FAILPOINT=place).returncode < 0
+    home = _killed(inputs, finished, tmp_path / "home", "ledger.after_commit.payments.build")
     path = next((home / "releases").glob("payments_*/payload"))
     path.write_bytes(path.read_bytes().replace(b"\r\n2", b"\r\n3", 1))
     done = run_campaign(inputs, home)
