@@ -44,6 +44,6 @@ def tell(context: dict[str, Any]) -> None:
                 days = [p.acknowledge_days for p in campaign.programme.parties]
                 day = date.fromisoformat(run["partition_key"]) + timedelta(days=max(days) + 1)
             for line in sent.tell_late(campaign, day):
-                log.error("%s %s: %s", run["dag_id"], run["run_id"], line)
+                log.error("%s %s: %s", run["dag_id"], run["dag_run_id"], line)
         finally:
             campaign.ledger.engine.dispose()
