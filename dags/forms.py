@@ -6,16 +6,23 @@
 - **実行**: 福祉名簿(welfare)が終わると、同じ業務日で始まる。
 - **承認**: 一人。画面には人数とハッシュだけを示す。
 - **止まるとき**: 名簿が古い、該当者が未決定の行がある、申請書と台帳が一致しない、却下された。
+- **期限**: 受領通知が期限([[party]] acknowledge_days)までに届かないと、Airflowが警告する。
+  kyufu deliveries で確認する。
 - **期間外**: 事業者に渡せない日は「拒否」として記録し、区が自ら送る分だけを作る。
 """
 
 from airflow.sdk import chain, dag
 from kyufu_airflow.approvals import ask
+from kyufu_airflow.deadlines import until_acknowledged
 from kyufu_airflow.programme import WELFARE, about, after, programme
 from kyufu_airflow.steps import step
 
 
-@dag(schedule=after(WELFARE), **about("forms", "申請書", __doc__))
+@dag(
+    schedule=after(WELFARE),
+    deadline=until_acknowledged("print_contractor"),
+    **about("forms", "申請書", __doc__),
+)
 def forms() -> None:
     """Build the forms, let one person approve them, send them, wait for the receipt."""
     built = step("forms.build")()

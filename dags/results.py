@@ -4,15 +4,22 @@
 
 - **実行**: 振込(payments)が終わると、同じ業務日で始まる。
 - **止まるとき**: 結果が届かない、送った振込と一致しない。
+- **期限**: 振込や通知の受領通知が期限([[party]] acknowledge_days)までに届かないと、
+  Airflowが警告する。kyufu deliveries で確認する。
 - **期間外**: 事業者に渡せない通知は「拒否」として記録し、区が自ら送る。
 """
 
 from airflow.sdk import chain, dag
+from kyufu_airflow.deadlines import until_acknowledged
 from kyufu_airflow.programme import PAYMENTS, RESULTS, about, after
 from kyufu_airflow.steps import step
 
 
-@dag(schedule=after(PAYMENTS), **about("results", "振込結果", __doc__))
+@dag(
+    schedule=after(PAYMENTS),
+    deadline=until_acknowledged("bank", "print_contractor"),
+    **about("results", "振込結果", __doc__),
+)
 def results() -> None:
     """Send the decision notices while the bank works, then take its results in."""
     chain(

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pipelines import (
     cli_audit,
+    cli_deliveries,
     cli_holds,
     cli_link,
     cli_money,
@@ -42,6 +43,7 @@ app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
 app.command()(cli_stop.stop)
 app.command()(cli_stop.resume)
+app.command()(cli_deliveries.deliveries)
 app.add_typer(cli_audit.audit, name="audit")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")

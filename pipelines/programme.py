@@ -135,7 +135,10 @@ class Subcontractor(Part):
 
 
 class Party(Part):
-    """A receiver or sender on the link."""
+    """A receiver or sender on the link.
+
+    acknowledge_days: so many days after a delivery was sent, one without an acknowledgement is late.
+    """
 
     id: str
     name: str
@@ -143,6 +146,7 @@ class Party(Part):
     connection: Period
     contract: Period
     subcontractors: tuple[Subcontractor, ...] = ()
+    acknowledge_days: int = Field(default=1, ge=1)
 
 
 class Disclosure(Part):

@@ -50,6 +50,7 @@ def verify(c: Campaign) -> Verified:
             *_events(connection, c.programme.id, own),
             *_releases(own, releases, _voided_files(connection, c.programme.id, own)),
             *_batches(connection, c.programme.id, own),
+            *_amounts(connection, c.programme.id),
             *_decisions(connection, c.programme.id, own),
             *_stops(connection, c.programme.id, own),
             *take_balance(connection, c.programme.id).faults,
@@ -232,6 +233,32 @@ def _batches(connection: sa.Connection, programme: str, own: Chain) -> Iterator[
         f"振込 {batch}: 監査記録{drafted[batch][0]}番にありますが、台帳にありません"
         for batch in gone
     )
+
+
+def _amounts(connection: sa.Connection, programme: str) -> Iterator[str]:
+    """Every payment's amount and count of people against those of its people."""
+    p, i = tables.payment.c, tables.payment_item.c
+    items = (
+        sa.select(
+            i.payment_key, sa.func.count().label("people"), sa.func.sum(i.amount_yen).label("yen")
+        )
+        .where(i.programme == programme)
+        .group_by(i.payment_key)
+        .subquery()
+    )
+    parted = connection.execute(
+        sa.select(p.payment_key)
+        .outerjoin_from(tables.payment, items, items.c.payment_key == p.payment_key)
+        .where(p.programme == programme)
+        .where(
+            sa.or_(
+                sa.func.coalesce(items.c.yen, 0) != p.amount_yen,
+                sa.func.coalesce(items.c.people, 0) != p.people,
+            )
+        )
+        .order_by(p.payment_key)
+    ).scalars()
+    yield from _few(f"支払 {key}: 台帳の額か人数が、その内訳と違います" for key in parted)
 
 
 def _contents(connection: sa.Connection, programme: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pipelines.ledger import tables
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.ledger.store import record
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.pseudonyms import pseudonym
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: d
             c.programme.id,
             "person.shown",
             actor,
-            row["person_id"],
+            pseudonym(c, row["person_id"]),
             {"purpose": purpose, "count": 1},
             day,
         )

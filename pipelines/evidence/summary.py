@@ -14,6 +14,7 @@ from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.ledger.store import told_reasons
 from pipelines.matching.findings import FINDINGS
 from pipelines.reports.arrivals import LINK
+from pipelines.steps import sent
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.inbox import intake_totals
 
@@ -32,6 +33,7 @@ def summarise(c: Campaign, seconds: float) -> dict[str, Any]:
             "files": _files(connection, c.programme.id),
             "intake": intake_totals(connection, c.programme.id),
             "refused": _refused(connection, c.programme.id),
+            "late_deliveries": _late_deliveries(c, connection),
             "stopped": _stopped(connection, c.programme.id),
             "balanced": balance.balanced,
             "faults": list(balance.faults),
@@ -93,6 +95,9 @@ def render(summary: dict[str, Any]) -> str:
         if told:
             lines.append(f"■ {title}")
             lines += [f"  {r['day']} {r['reason']}" for r in told]
+    if summary["late_deliveries"]:
+        lines.append("■ 期限までに受領確認の届かなかった送付(kyufu deliveries)")
+        lines += [f"  {told}" for told in summary["late_deliveries"]]
     if summary["stopped"]:
         lines.append(f"■ {summary['stopped']}")
     total = summary["intake"]
@@ -107,6 +112,13 @@ def render(summary: dict[str, Any]) -> str:
     )
     lines += [f"  {fault}" for fault in summary["faults"]]
     return "\n".join(lines)
+
+
+def _late_deliveries(c: Campaign, connection: sa.Connection) -> list[str]:
+    """What its receiver should have acknowledged before the newest business day, for people."""
+    day = sent.newest_day(connection, c.programme.id)
+    found = sent.unacknowledged(connection, c.programme)
+    return [sent.told(c, one) for one in found if day is not None and one.is_late(day)]
 
 
 def _stopped(connection: sa.Connection, programme: str) -> str | None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipelines.ledger.engine import hide_values
+
+_AT_ONCE = 20_000  # rows held in memory on their way into SQLite
 
 
 def load(
@@ -18,7 +20,7 @@ def load(
 ) -> None:
     """Insert rows of plain values (text, int, None, date) into a table; constraints hold as always.
 
-    SQLite takes them as one prepared statement, PostgreSQL as one COPY.
+    SQLite takes them as one prepared statement, part by part, PostgreSQL as one COPY.
 
     Raises:
         sqlalchemy.exc.IntegrityError: a constraint is broken.
@@ -28,9 +30,12 @@ def load(
         _copy(connection, f"copy {table.name} ({names}) from stdin", rows)
         return
     marks = ", ".join("?" * len(columns))
-    values = _with_plain_dates([tuple(row) for row in rows])
-    if values:
-        connection.exec_driver_sql(f"insert into {table.name} ({names}) values ({marks})", values)  # noqa: S608
+    left = iter(rows)
+    while values := [tuple(row) for row in islice(left, _AT_ONCE)]:
+        connection.exec_driver_sql(
+            f"insert into {table.name} ({names}) values ({marks})",  # noqa: S608
+            _with_plain_dates(values),
+        )
 
 
 def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:

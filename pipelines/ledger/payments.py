@@ -1,6 +1,7 @@
 """Payments and batches: drafted from what is approved, declared before they are built, voided before they are sent."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
@@ -81,25 +82,28 @@ def payable(
         .group_by(i.c.person_id)
         .subquery()
     )
+    approved = (e.c.programme == programme) & (e.c.state == Entitlement.APPROVED)
     query = (
         sa.select(
             e.c.claim_id, sa.func.coalesce(last.c.follows, ""), e.c.person_id, e.c.amount_yen,
             sa.func.coalesce(last.c.attempt, 0),
-            c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana,
         )
-        .join(c, (c.c.programme == e.c.programme) & (c.c.claim_id == e.c.claim_id))
         .outerjoin(last, last.c.person_id == e.c.person_id)
-        .where(e.c.programme == programme, e.c.state == Entitlement.APPROVED)
-        .where(e.c.person_id.not_in(_disputed(programme)))
+        .where(approved, e.c.person_id.not_in(_disputed(programme)))
     )  # fmt: skip
+    wanted = sa.select(e.c.claim_id).where(approved)
+    accounts = sa.select(
+        c.c.claim_id, c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana
+    ).where(c.c.programme == programme, c.c.claim_id.in_(wanted))  # fmt: skip
     start = connection.execute(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
     rows = sorted(fetch_plain(connection, query))
+    account_of = {claim_id: of_claim for claim_id, *of_claim in fetch_plain(connection, accounts)}
     groups = groupby(rows, key=itemgetter(0, 1))
     return [
-        _payment(f"{number:010d}", list(same), payee)
-        for number, (_, same) in enumerate(groups, start=start + 1)
+        _payment(f"{number:010d}", list(same), account_of[claim_id], payee)
+        for number, ((claim_id, _), same) in enumerate(groups, start=start + 1)
     ]
 
 
@@ -110,11 +114,15 @@ def _disputed(programme: str) -> sa.Select[tuple[str]]:
     return sa.select(i.c.person_id).where(i.c.programme == programme, i.c.payment_key.in_(keys))
 
 
-def _payment(key: str, rows: Sequence[Any], payee: Callable[[str], str]) -> Payment:
-    claim_id, follows, *_, bank, branch, kind, number, holder = rows[0]
+def _payment(
+    key: str, rows: Sequence[Any], account: Sequence[str], payee: Callable[[str], str]
+) -> Payment:
+    claim_id, follows, *_ = rows[0]
+    bank, branch, kind, number, holder = account
+    attempts = [attempt for *_, attempt in rows]
+    people = {person: yen for _, _, person, yen, _ in rows}
     return Payment(
-        key, claim_id, 1 + max(attempt for _, _, _, _, attempt, *_ in rows), follows or None,
-        {person: yen for _, _, person, yen, *_ in rows}, bank, branch, kind, number, payee(holder),
+        key, claim_id, 1 + max(attempts), follows or None, people, bank, branch, kind, number, payee(holder)
     )  # fmt: skip
 
 
@@ -128,12 +136,32 @@ def content_hash(payments: Iterable[Payment]) -> str:
 
 def _content(payment: Payment) -> str:
     """A payment's parts, each after its length, so that no two payments read the same."""
-    parts = (
+    parts = [
         payment.claim_id, str(payment.attempt),
         payment.bank_code, payment.branch_code, payment.account_type, payment.account_number,
-        *(f"{person}={yen}" for person, yen in sorted(payment.people.items())),
-    )  # fmt: skip
+    ]  # fmt: skip
+    parts += [f"{person}={yen}" for person, yen in sorted(payment.people.items())]
     return f"{len(parts)}:" + "".join([f"{len(part)}:{part}" for part in parts])
+
+
+def read_batch(connection: sa.Connection, programme: str, batch_id: str) -> list[Payment]:
+    """A batch's payments as the ledger holds them, in the order of their keys."""
+    p, i = tables.payment, tables.payment_item
+    keys = sa.select(p.c.payment_key).filter_by(programme=programme, batch_id=batch_id)
+
+    def found(table: sa.Table, *columns: sa.ColumnElement[Any]) -> Sequence[tuple[Any, ...]]:
+        of_batch = (table.c.programme == programme) & table.c.payment_key.in_(keys)
+        return fetch_plain(connection, sa.select(*columns).where(of_batch))
+
+    people: dict[str, dict[str, int]] = defaultdict(dict)
+    for key, person, yen in found(i, i.c.payment_key, i.c.person_id, i.c.amount_yen):
+        people[key][person] = yen
+    heads = (p.c.payment_key, p.c.claim_id, p.c.attempt, p.c.follows)
+    account = (p.c.bank_code, p.c.branch_code, p.c.account_type, p.c.account_number, p.c.payee_kana)
+    return [
+        Payment(key, claim_id, attempt, follows, people[key], *rest)
+        for key, claim_id, attempt, follows, *rest in sorted(found(p, *heads, *account))
+    ]
 
 
 _BATCH_MEMBERS = ("person_id", "to_state", "claim_id", "codes", "reference")

@@ -184,11 +184,11 @@ def _move_wanted(
     before = last_event(connection)
     event = {
         "programme": sa.literal(programme), "person_id": w.person_id,
-        "from_state": sa.select(e.c.state).where(here).scalar_subquery(),
+        "from_state": e.c.state,  # none for whom nobody knows: they are counted below
         "to_state": w.to_state, "cause": sa.literal(cause), "reference": w.reference, "codes": w.codes,
         "business_date": sa.literal(day, sa.Date),
     }  # fmt: skip
-    events = sa.select(*event.values()).order_by(w.person_id)
+    events = sa.select(*event.values()).select_from(wanted.outerjoin(e, here)).order_by(w.person_id)
     connection.execute(sa.insert(tables.entitlement_event).from_select(list(event), events))
     kinds = connection.execute(
         sa.select(v.from_state, v.to_state, sa.func.count())
@@ -232,9 +232,15 @@ def events_digest(connection: sa.Connection, first: int, last: int) -> tuple[int
         v.event_id, v.person_id, v.from_state, v.to_state, v.cause, v.reference, v.codes, v.business_date
     )  # fmt: skip
     query = sa.select(*columns).where(v.event_id.between(first, last)).order_by(v.event_id)
-    rows = fetch_plain(connection, query)
-    listed = json.dumps([list(row) for row in rows], default=str)
-    return len(rows), hashlib.sha256(listed.encode()).hexdigest()
+    count, digest = 0, hashlib.sha256(b"[")
+    result = connection.execute(query)
+    while rows := result.cursor.fetchmany(_AT_ONCE):  # as the driver gives them
+        listed = json.dumps(rows, default=str)
+        digest.update(((", " if count else "") + listed[1:-1]).encode())
+        count += len(rows)
+    result.close()
+    digest.update(b"]")
+    return count, digest.hexdigest()
 
 
 def last_event(connection: sa.Connection) -> int:

@@ -14,6 +14,9 @@ metadata = sa.MetaData(
     }
 )
 
+# A file's total passes 2^31 yen; SQLite's integers are of any size.
+SUM_YEN = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def _one_of(column: str, words: type[Entitlement] | type[Batch]) -> sa.CheckConstraint:
     """Written out, because SQLite makes a list of more than two words a table anew for every row."""
@@ -155,7 +158,7 @@ batch = sa.Table(
     sa.Column("transfer_date", sa.Date, nullable=False),
     sa.Column("payments", sa.Integer, nullable=False),
     sa.Column("people", sa.Integer, nullable=False),
-    sa.Column("sum_yen", sa.Integer, nullable=False),
+    sa.Column("sum_yen", SUM_YEN, nullable=False),
     sa.Column("account_hash", sa.Text, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("file_name", sa.Text, nullable=False),
@@ -397,7 +400,7 @@ release = sa.Table(
     sa.Column("fields", sa.Text, nullable=False),
     sa.Column("records", sa.Integer, nullable=False),
     sa.Column("people", sa.Integer, nullable=False),
-    sa.Column("sum_yen", sa.Integer),
+    sa.Column("sum_yen", SUM_YEN),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("scanned_for", sa.Text, nullable=False),
     sa.Column("business_date", sa.Date, nullable=False),

@@ -42,7 +42,13 @@ class Relay:
 
     @classmethod
     def start(
-        cls, root: Path, pki: Path, inputs: Path, *, programme: str = "shinjuku-2020"
+        cls,
+        root: Path,
+        pki: Path,
+        inputs: Path,
+        *,
+        programme: str = "shinjuku-2020",
+        parties: Sequence[str] = PARTIES,
     ) -> Self:
         """Start the server, then the parties, and wait until all are connected.
 
@@ -51,6 +57,7 @@ class Relay:
             pki: made by ``create_demonstration_pki``.
             inputs: has ``contractor/``, ``bank/`` and ``jlis/`` (docs/interfaces/inputs.md).
             programme: the programme that the parties name in their manifests.
+            parties: who is played; everybody's home is served.
 
         Raises:
             RelayFailed: a child died or was not ready in time; the message ends with its log.
@@ -59,7 +66,7 @@ class Relay:
         relay = cls(root.absolute(), pki.absolute())
         try:
             relay._start_server()
-            relay._start_parties(inputs.absolute(), programme)
+            relay._start_parties(inputs.absolute(), programme, parties)
         except BaseException:
             relay.stop()
             raise
@@ -126,9 +133,10 @@ class Relay:
             key = ward / "ssh" / account
             self.endpoints[party] = Endpoint(host, int(port), account, key, host_key)
 
-    def _start_parties(self, inputs: Path, programme: str) -> None:
-        ready = {party: self._ready_file(party) for party in PARTIES}
-        for party, endpoint in self.endpoints.items():
+    def _start_parties(self, inputs: Path, programme: str, parties: Sequence[str]) -> None:
+        ready = {party: self._ready_file(party) for party in parties}
+        for party in parties:
+            endpoint = self.endpoints[party]
             options = ["--endpoint", f"{endpoint.host}:{endpoint.port}", "--programme", programme]
             options += ["--identity", str(self._pki / "parties" / party)]
             options += ["--work", str(self.root / "work" / party)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.ledger import recoveries, results, tables
+from pipelines.ledger import recoveries, results, sent, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.people import FORMS_SENT
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
@@ -97,7 +97,7 @@ def read_day_sheet(
         _mailed(connection, programme.id, day), _claims(connection, programme.id, day),
         _held(connection, programme.id, day), _paid(connection, programme.id, balance, day),
         _batches(connection, programme.id), list_deadlines(programme, day),
-        _needed(connection, programme.id, balance, partitions, owed),
+        _needed(connection, programme, day, balance, partitions, owed),
     )  # fmt: skip
 
 
@@ -216,10 +216,14 @@ def _batches(connection: sa.Connection, programme: str) -> list[tuple[str, int, 
 
 
 def _needed(
-    connection: sa.Connection, programme: str, balance: Balance, partitions: Sequence[Partition], owed: Iterable[Owed]
+    connection: sa.Connection, of: Programme, day: date, balance: Balance, partitions: Sequence[Partition],
+    owed: Iterable[Owed],
 ) -> list[tuple[str, int]]:  # fmt: skip
     """What waits for a person, each with how many; nothing that is zero."""
+    programme = of.id
     b, r, u = tables.batch, tables.release, tables.unlinked_row
+    days = {party.id: party.acknowledge_days for party in of.parties}
+    unacknowledged = sent.unacknowledged(connection, programme, days)
 
     def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         query = sa.select(sa.func.count()).select_from(table)
@@ -234,6 +238,7 @@ def _needed(
         ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED)),
         ("受領の確認が来ていない外部への送付",
          count(r, r.c.medium == "lgwan", r.c.state == "delivered", ~r.c.acknowledged)),
+        ("期限までに受領の確認が来なかった送付(kyufu deliveries)", sum(s.is_late(day) for s in unacknowledged)),
         ("相手に届いたか分からない送付(送付先に確認)", count(r, r.c.state == "unknown")),
         ("振込結果の分からない人(銀行に確認)", balance.states[Entitlement.UNKNOWN]),
         ("振込不能の人(口座の訂正を求める)", balance.states[Entitlement.RETURNED]),

@@ -29,6 +29,7 @@ from pipelines.matching.comparison import MASK, Item, Sides
 from pipelines.outputs import zengin
 from pipelines.steps import deliveries, register, undecided, waiting_changes
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
 
@@ -102,7 +103,7 @@ def list_holds(
         detail = {
             "purpose": purpose,
             "count": len(chosen),
-            "people": [h.person_id for h in chosen if h.person_id],
+            "people": [pseudonym(c, h.person_id) for h in chosen if h.person_id],
         }
         record(connection, c.programme.id, "holds.listed", actor.name, "holds", detail, day)
     return listed, len(found)
@@ -270,7 +271,7 @@ def _record_showing(
         "purpose": purpose, "count": 1, "hold": hold.hold_id, "data": sides.fingerprint(), "masked": is_masked
     }  # fmt: skip
     rows = (sides.person, sides.applicant, sides.head)
-    people = dict.fromkeys(row["person_id"] for row in rows if row)
+    people = dict.fromkeys(pseudonym(c, row["person_id"]) for row in rows if row)
     for subject in people or [hold.claim_id]:
         record(connection, c.programme.id, _SHOWN, actor.name, subject, detail, day)
 
@@ -280,9 +281,10 @@ def _assert_was_shown(
 ) -> None:
     """A decision is on what its person saw: this very data, on the record."""
     a = tables.audit
+    subject = pseudonym(c, hold.person_id) if hold.person_id else hold.claim_id
     query = sa.select(sa.func.count()).where(
         a.c.programme == c.programme.id, a.c.event == _SHOWN, a.c.actor == actor.name,
-        a.c.subject == hold.person_id, a.c.detail.contains(f'"hold": "{hold.hold_id}"'),
+        a.c.subject == subject, a.c.detail.contains(f'"hold": "{hold.hold_id}"'),
         a.c.detail.contains(f'"data": "{digest}"'),
     )  # fmt: skip
     if not connection.execute(query).scalar_one():

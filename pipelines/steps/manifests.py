@@ -43,11 +43,19 @@ def assert_ledger_is_current(c: Campaign, connection: sa.Connection, what: str) 
     """Fail unless the audit chain has every head that went out with a delivery.
 
     Raises:
-        LedgerBehind: it lacks one, or has another record in its place; the message names the delivery.
+        LedgerBehind: it lacks one, or has another record in its place, or a manifest's head cannot be read because no
+            certificate of the ward fits it; the message names the delivery.
     """
+    exported = list(stored(c))
+    unreadable = [found.name for found in exported if found.manifest is None]
+    if unreadable:
+        raise LedgerBehind(
+            f"{what}: 保存してある{unreadable[0]}の送り状の、区の署名を確認できません。書き換えられたか、"
+            "区の以前の証明書がpki/ward/formerにありません。送っていません。kyufu audit verify で確認してください。"
+        )
     heads = {
         (found.manifest.audit_number, found.manifest.audit_hash): found.name
-        for found in stored(c)
+        for found in exported
         if found.manifest is not None and found.manifest.audit_number
     }
     a = tables.audit.c

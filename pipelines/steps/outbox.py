@@ -180,7 +180,11 @@ def _check_again(c: Campaign, row: Any, day: date) -> None:
         columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
         sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
     )  # fmt: skip
-    if again.sha256 != row["sha256"]:
+    _assert_is_checked(row, again.sha256)
+
+
+def _assert_is_checked(row: Any, payload_sha256: str) -> None:
+    if payload_sha256 != row["sha256"]:
         raise DisclosureRefused(
             f"{row['name']}: 保存した内容が審査時と違います。送付を止めました。"
         )
@@ -192,8 +196,10 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
     if row["sealed_sha256"] is None:
         with c.ledger.read() as connection:
             head = chain_head(connection)
+        payload = (path / "payload").read_bytes()
+        _assert_is_checked(row, sha256(payload))
         parcel = Parcel.pack(
-            (path / "payload").read_bytes(), name=row["name"], kind=row["disclosure"], business_date=day,
+            payload, name=row["name"], kind=row["disclosure"], business_date=day,
             records=row["records"], sum_yen=row["sum_yen"], programme=c.programme.id,
             unpayable=c.programme.is_demonstration, head=head, signer=c.ward, recipient=c.certificate(row["recipient"]),
         )  # fmt: skip

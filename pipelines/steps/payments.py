@@ -1,7 +1,7 @@
 """Payments: draft what is approved, declare it, let two people decide, write the bank's file, send it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any
@@ -13,10 +13,9 @@ from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.ledger import payments, stops, tables
-from pipelines.ledger.approvals import assert_approved, is_rejected
+from pipelines.ledger.approvals import ApprovalRefused, assert_approved, is_rejected
 from pipelines.ledger.payments import Declared, Payment
 from pipelines.ledger.states import Batch
-from pipelines.ledger.store import fetch_plain
 from pipelines.outputs import business_days, zengin
 from pipelines.steps import holds, outbox, waiting_changes
 from pipelines.steps.approvals import drafter
@@ -42,7 +41,8 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
     def work(connection: sa.Connection) -> dict[str, Any]:
         decided = holds.apply_decisions(c, connection, day)
         on_hold = waiting_changes.hold(c, connection, day)
-        batches = _declare(c, payments.payable(connection, c.programme.id, _payee), day)
+        payees = _Payees()
+        batches = _declare(c, payments.payable(connection, c.programme.id, payees), day)
         if batches:
             c.guard(day).assert_lists_current(c.programme, day)
         payments.draft(connection, c.programme.id, batches, drafter(c), day)
@@ -50,8 +50,9 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
             "batches": [b.batch_id for b in batches], "payments": sum(len(b.payments) for b in batches),
             "people": sum(b.people for b in batches), "sum_yen": sum(b.sum_yen for b in batches),
             "transfer_date": _transfer_date(c, day).isoformat(), "subject": f"payments:{day}",
-            "hash": hashlib.sha256("".join(b.content_hash for b in batches).encode()).hexdigest(),
+            "hash": _approved_hash(b.content_hash for b in batches),
             "needed": c.programme.people.money_approvals if batches else 0, **on_hold, "holds": decided,
+            "names_changed": payees.changed, "names_cut": payees.cut,
         }  # fmt: skip
 
     return c.ledger.once("payments.draft", day, work)
@@ -75,6 +76,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
             assert_approved(
                 connection, c.programme.id, drafted["subject"], drafted["hash"], drafted["needed"]
             )
+            _assert_is_as_approved(connection, c, drafted)
             guard = c.guard(day)
             for batch_id in batches:
                 _build_one(c, connection, guard, batch_id, day)
@@ -156,15 +158,51 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
         batches.append(
             Declared(
                 _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash([_record(_recorded(p)) for p in part]), content,
+                zengin.account_hash([_record(p) for p in part]), content,
             )
         )  # fmt: skip
     return batches
 
 
-def _payee(holder: str) -> str:
-    """The payee as the bank writes names; the ledger holds what the file will say."""
-    return zengin.bank_name_kana(holder).value
+class _Payees:
+    """Writes account holders as the bank does, and counts what it changed: the ledger holds what the file will say."""
+
+    def __init__(self) -> None:
+        self.changed = self.cut = 0
+
+    def __call__(self, holder: str) -> str:
+        name = zengin.bank_name_kana(holder)
+        self.changed += bool(name.changed)
+        self.cut += name.needs_person
+        return name.value
+
+
+def _approved_hash(content_hashes: Iterable[str]) -> str:
+    """What people approve: the contents of the day's batches, in their order."""
+    return hashlib.sha256("".join(content_hashes).encode()).hexdigest()
+
+
+def _assert_is_as_approved(
+    connection: sa.Connection, c: Campaign, drafted: Mapping[str, Any]
+) -> None:
+    """Fail unless the batches are declared now as they were when people approved them.
+
+    Raises:
+        ApprovalRefused: a declaration was changed since.
+    """
+    b = tables.batch
+    query = sa.select(b.c.batch_id, b.c.content_hash).where(
+        b.c.programme == c.programme.id, b.c.batch_id.in_(drafted["batches"])
+    )
+    declared = {row.batch_id: row.content_hash for row in connection.execute(query)}
+    if (
+        _approved_hash(declared.get(batch_id, "") for batch_id in drafted["batches"])
+        != drafted["hash"]
+    ):
+        raise ApprovalRefused(
+            f"{drafted['subject']}: 承認のあとで振込の内容が変わりました。送りません。"
+            "kyufu audit verify で確認してください。"
+        )
 
 
 def _batch_id(content: str, part: Sequence[Payment]) -> str:
@@ -176,9 +214,9 @@ def _transfer_date(c: Campaign, day: date) -> date:
     return business_days.transfer_date(day, c.programme.bank.lead_business_days)
 
 
-def _record(held: tuple[Any, ...]) -> zengin.Payment:
-    """What the ledger holds of a payment (`_RECORDED`) as the bank's record, whose first items are these."""
-    return zengin.Payment(*held)
+def _record(payment: Payment) -> zengin.Payment:
+    """A payment as the bank's record, whose first items are `_RECORDED`."""
+    return zengin.Payment(*_recorded(payment))
 
 
 def profile(c: Campaign) -> zengin.Profile:
@@ -194,22 +232,21 @@ def _build_one(
     """The file of one declared batch, compared with its declaration after reading it back."""
     key = {"programme": c.programme.id, "batch_id": batch_id}
     declared = connection.execute(sa.select(tables.batch).filter_by(**key)).mappings().one()
-    p, i = tables.payment, tables.payment_item
-    wanted = (
-        sa.select(*(p.c[name] for name in _RECORDED)).filter_by(**key).order_by(p.c.payment_key)
-    )
-    records = [_record(row) for row in fetch_plain(connection, wanted)]
+    found = payments.read_batch(connection, c.programme.id, batch_id)
+    if payments.content_hash(found) != declared["content_hash"]:
+        raise KyufuError(
+            f"{batch_id}: 支払の宛先か金額が、承認された内容と違います。送りません。"
+            "kyufu audit verify で確認してください。"
+        )
+    records = [_record(payment) for payment in found]
     payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
     again = zengin.read(payload, profile(c))
-    found = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
-    if found != (declared["payments"], declared["sum_yen"], declared["account_hash"]):
+    told = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
+    if told != (declared["payments"], declared["sum_yen"], declared["account_hash"]):
         raise KyufuError(
             f"{batch_id}: 作成したファイルが宣言した件数・金額・口座と一致しません。送りません。"
         )
-    items = (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key)
-    of_batch = (p.c.programme == c.programme.id) & (p.c.batch_id == batch_id)
-    people = fetch_plain(connection, sa.select(i.c.person_id).join(p, items).where(of_batch))
-    payees = frozenset(person for (person,) in people)
+    payees = frozenset(person for payment in found for person in payment.people)
     made = make_release(
         c.programme, guard, "payments", name=declared["file_name"], payload=payload, columns=_FIELDS,
         people=payees, records=declared["payments"], sum_yen=declared["sum_yen"], day=day,

@@ -24,6 +24,7 @@ from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.store import record
 from pipelines.matching.comparison import MASK
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
 
@@ -89,9 +90,8 @@ def show_recovery(
         found = _find(c, connection, recovery_id)
         is_protected = found.person_id in protected_ids(connection, c.programme.id)
         detail = {"purpose": purpose, "count": 1, "recovery": recovery_id}
-        record(
-            connection, c.programme.id, "recovery.shown", actor.name, found.person_id, detail, day
-        )
+        subject = pseudonym(c, found.person_id)
+        record(connection, c.programme.id, "recovery.shown", actor.name, subject, detail, day)
     if is_protected and not actor.may(Act.SHOW_PROTECTED):
         return found, dict.fromkeys(_SHOWN, MASK)
     people = c.people()

@@ -19,6 +19,8 @@ _LABELS = {
     "payments": "振込件数",
     "sum_yen": "金額(円)",
     "transfer_date": "振込日",
+    "names_changed": "名義を銀行の文字に直した件数",
+    "names_cut": "うち名義の一部が失われた件数",
     "change_held": "異動の行が保留中のため保留した人",
     "change_freed": "異動の行が直り保留を解いた人",
     "refused": "送れないもの",

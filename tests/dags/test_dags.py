@@ -176,3 +176,20 @@ def test_dags_take_the_steps_in_the_order_of_the_campaign_without_airflow(dags):
         ]
         places = [re.search(rf"\b{name}\.{step}\b[(),]", source).start() for step in steps]
         assert places == sorted(places)
+
+
+def test_dags_that_wait_for_acknowledgements_have_a_deadline_that_tells_of_late_ones(dags):
+    from airflow.sdk import SyncCallback
+    from airflow.sdk._shared.module_loading import import_string
+    from kyufu_airflow.programme import programme
+
+    with_deadline = {name: dag.deadline for name, dag in dags.items() if dag.deadline}
+    assert sorted(with_deadline) == ["forms", "results"]
+    limit = min(p.acknowledge_days for p in programme().parties)
+    for (alert,) in with_deadline.values():
+        assert alert.interval.days == limit
+        assert (
+            type(alert.reference).__name__ == "DagRunQueuedAtDeadline"
+        )  # these runs have no logical date
+        assert isinstance(alert.callback, SyncCallback)  # no triggerer runs
+        assert callable(import_string(alert.callback.path))

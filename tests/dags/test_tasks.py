@@ -1,6 +1,7 @@
 """The tasks' shared part: the business date, clear errors, approvals, the link's connection."""
 
 import json
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -228,3 +229,43 @@ def test_a_refused_file_is_on_the_stewards_pages_when_its_task_fails(home):
         encoding="utf-8"
     )
     campaign.ledger.engine.dispose()
+
+
+def test_the_alert_of_a_deadline_enters_what_is_late(home):
+    import sqlalchemy as sa
+    from airflow.api_fastapi.core_api.datamodels.dag_run import DAGRunResponse
+    from airflow.sdk.execution_time.callback_supervisor import execute_callback
+    from kyufu_airflow.deadlines import tell
+    from kyufu_airflow.steps import log
+
+    from pipelines.ledger import tables
+    from pipelines.programme import settings_from_environment
+    from pipelines.steps.campaign import open_campaign
+    from pipelines.terminal import no_link
+
+    def miss():
+        """As the executor runs it when the scheduler finds the deadline missed."""
+        path = f"{tell.__module__}.{tell.__qualname__}"
+        assert execute_callback(path, {"context": {"dag_run": run}}, "", None, log) == (True, None)
+
+    run = {"dag_id": "results", "dag_run_id": "r1", "partition_key": "2020-06-03"}
+    assert run.keys() <= DAGRunResponse.model_fields.keys()  # what Airflow hands over of the run
+    miss()
+    c = open_campaign(settings_from_environment(), no_link)
+
+    def told():
+        with c.ledger.read() as connection:
+            return connection.execute(sa.select(tables.refusal.c.reason)).scalars().all()
+
+    row = {
+        "programme": c.programme.id, "name": "payments_1.txt", "disclosure": "payments", "recipient": "bank",
+        "medium": "lgwan", "basis": "", "fields": "", "records": 1, "people": 1, "sha256": "", "scanned_for": "",
+        "business_date": date(2020, 6, 3), "state": "delivered", "acknowledged": False,
+    }  # fmt: skip
+    with c.ledger.write() as connection:
+        connection.execute(sa.insert(tables.release).values(row))
+    assert told() == []
+    miss()
+    (reason,) = told()
+    assert "payments_1.txt" in reason
+    c.ledger.engine.dispose()

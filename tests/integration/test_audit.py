@@ -6,17 +6,22 @@ from contextlib import closing
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from pipelines.evidence.audit import verify
-from pipelines.ledger import stops, tables
+from pipelines.ledger import payments, stops, tables
 from pipelines.ledger.stops import SendingStopped
 from pipelines.ledger.store import GENESIS, chain_hash
+from pipelines.link.pki import create_demonstration_pki
 from pipelines.programme import settings_from_environment
 from pipelines.steps import manifests, outbox
 from pipelines.steps.campaign import open_campaign
 from pipelines.steps.manifests import LedgerBehind
 from pipelines.terminal import no_link
 from tests.campaign_home import PROGRAMME, final_state, make_ward, run_campaign
+from tests.link_world import PARTIES, small_keys
 
 DAY = date(2020, 6, 3)
 
@@ -159,3 +164,133 @@ def test_a_stopped_send_is_not_started_and_goes_on_after_the_resume(
     assert run_campaign(inputs, home).returncode == 0
     expected, found = final_state(finished), final_state(home)
     assert [key for key in expected if found[key] != expected[key]] == []
+
+
+def _verify(home):
+    """`kyufu audit verify`: its exit status and what it says."""
+    done = CliRunner().invoke(app, ["audit", "verify", "--home", str(home)])
+    return done.exit_code, done.output
+
+
+def test_the_command_ends_with_0_only_if_nothing_parts(home):
+    code, told = _verify(home)
+    assert (code, "すべて一致しています" in told, "不一致" in told) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("update audit set actor = 'other' where number = 3", "監査記録3番"),
+        ("delete from audit where number = 4", "監査記録4番から4番までがありません"),
+        ("delete from audit where number > 5", "5番で終わっています"),
+        ("update payment set amount_yen = amount_yen + 1", "その内訳と違います"),
+        ("update payment_item set amount_yen = amount_yen + 1", "支払の宛先か金額が"),
+    ],
+)
+def test_f41_the_command_fails_and_says_where_the_ledger_was_changed(home, statement, told):
+    _tamper(home, statement)
+    code, output = _verify(home)
+    assert (code, told in output) == (1, True)
+
+
+@pytest.mark.parametrize("file", ["payload", "sealed.p7m", "manifest"])
+def test_f41_the_command_fails_and_names_the_changed_file(home, file):
+    path = next((home / "releases").glob(f"payments_*/{file}"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    code, output = _verify(home)
+    assert (code, path.parent.name in output) == (1, True)
+
+
+def _rotate(home, keep_former):
+    """The ward gets a new key and certificate; the old certificate is kept, or forgotten."""
+    ward = home / "pki" / "ward"
+    if keep_former:
+        (ward / "former").mkdir()
+        shutil.copyfile(ward / "identity.crt", ward / "former" / "2020.crt")
+    shutil.rmtree(home / "newer", ignore_errors=True)
+    with small_keys():
+        create_demonstration_pki(home / "newer", PARTIES)
+    for name in ("identity.crt", "identity.key"):
+        (ward / name).write_bytes((home / "newer" / "ward" / name).read_bytes())
+
+
+def _assert_current(home):
+    c = _open(home)
+    try:
+        with c.ledger.read() as connection:
+            manifests.assert_ledger_is_current(c, connection, "f.txt")
+    finally:
+        c.ledger.engine.dispose()
+
+
+def test_f37_what_was_signed_under_a_former_certificate_still_verifies(home):
+    _rotate(home, keep_former=True)
+    assert _faults(home) == ""
+    assert _verify(home)[0] == 0
+    _assert_current(home)
+
+
+def test_f37_a_former_certificate_that_was_not_kept_locks_sending_and_is_told(home):
+    _rotate(home, keep_former=False)
+    code, output = _verify(home)
+    assert (code, "区の署名を確認できません" in output) == (1, True)
+    with pytest.raises(LedgerBehind, match="pki/ward/former"):
+        _assert_current(home)
+
+
+def test_f22_a_changed_manifest_locks_sending(home):
+    _assert_current(home)
+    path = next((home / "releases").glob("payments_*/manifest"))
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(LedgerBehind, match=path.parent.name):
+        _assert_current(home)
+
+
+def _killed(inputs, finished, home, place):
+    """A campaign killed at that place of the first payments; on its first day nobody is paid yet."""
+    shutil.copytree(finished / "pki", home / "pki")
+    assert run_campaign(inputs, home, KYUFU_FAILPOINT=f"{place}:2").returncode < 0
+    return home
+
+
+@pytest.fixture
+def approved(inputs, finished, tmp_path):
+    """Two people have approved the first payments, and no file is built yet."""
+    return _killed(inputs, finished, tmp_path / "home", "ledger.before_commit.payments.build")
+
+
+def _declare_anew(home):
+    """The batches declared anew, as somebody would who knows how."""
+    c = _open(home)
+    with c.ledger.write() as connection:
+        b = tables.batch
+        for batch_id in connection.execute(sa.select(b.c.batch_id)).scalars().all():
+            found = payments.read_batch(connection, c.programme.id, batch_id)
+            content = payments.content_hash(found)
+            connection.execute(
+                sa.update(b).filter_by(batch_id=batch_id).values(content_hash=content)
+            )
+    c.ledger.engine.dispose()
+
+
+@pytest.mark.parametrize("declared_anew", [False, True])
+def test_f42_payments_changed_after_the_approvals_are_not_built(inputs, approved, declared_anew):
+    _tamper(approved, "update payment set account_number = '7654321'")
+    if declared_anew:
+        _declare_anew(approved)
+    done = run_campaign(inputs, approved)
+    assert done.returncode == 1
+    assert ("承認のあとで" if declared_anew else "承認された内容と違います") in done.stderr
+    assert not list((approved / "link" / "homes" / "bank" / "inbox").glob("payments_*"))
+
+
+def test_f42_stored_bytes_changed_before_the_seal_are_not_sent(inputs, finished, tmp_path):
+    home = _killed(inputs, finished, tmp_path / "home", "ledger.after_commit.payments.build")
+    path = next((home / "releases").glob("payments_*/payload"))
+    path.write_bytes(path.read_bytes().replace(b"\r\n2", b"\r\n3", 1))
+    done = run_campaign(inputs, home)
+    assert done.returncode == 1
+    assert "保存した内容が審査時と違います" in done.stderr
+    assert not list((home / "link" / "homes" / "bank" / "inbox").glob("payments_*"))

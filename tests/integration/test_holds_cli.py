@@ -15,6 +15,7 @@ import subprocess
 import sys
 import termios
 import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -25,9 +26,17 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.sign_in import NotSignedIn
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.roles import Role
 from tests.airflow_people import password, serve_people
-from tests.campaign_home import environment, faults, make_ward, rows, run_campaign
+from tests.campaign_home import (
+    PROGRAMME_ID,
+    environment,
+    faults,
+    make_ward,
+    rows,
+    run_campaign,
+)
 
 SECONDS = 120
 FIRST, LAST = {"2020-05-18", "2020-05-20"}, "2020-06-03"
@@ -293,7 +302,8 @@ def test_a_hold_is_shown_to_a_steward_and_not_to_a_viewer(kyufu, home, holds):
     assert "申請の記載" in done.stdout
     assert "一致" in done.stdout
     shown = [r for r in rows(home, "audit", ("event", "actor", "subject")) if r[0] == "hold.shown"]
-    assert ("hold.shown", "steward", person) in shown
+    c = SimpleNamespace(home=home, programme=SimpleNamespace(id=PROGRAMME_ID))
+    assert ("hold.shown", "steward", pseudonym(c, person)) in shown
     _refused(kyufu("viewer", "holds", "show", number), "権限がありません")
 
 

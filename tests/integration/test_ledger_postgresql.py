@@ -28,6 +28,7 @@ from tests.unit.ledger import (
     test_approvals,
     test_balance,
     test_hold_decisions,
+    test_migrations,
     test_moves_of_money,
     test_payments,
     test_recoveries,
@@ -38,6 +39,7 @@ from tests.unit.ledger import (
 from tests.unit.ledger.test_approvals import *  # noqa: F403
 from tests.unit.ledger.test_balance import *  # noqa: F403
 from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
+from tests.unit.ledger.test_migrations import *  # noqa: F403
 from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
 from tests.unit.ledger.test_payments import *  # noqa: F403
 from tests.unit.ledger.test_recoveries import *  # noqa: F403
@@ -50,6 +52,7 @@ MODULES = (
     test_approvals,
     test_balance,
     test_hold_decisions,
+    test_migrations,
     test_moves_of_money,
     test_payments,
     test_recoveries,

@@ -25,6 +25,7 @@ FACES = (
     "campaign",
     "cli",
     "cli_audit",
+    "cli_deliveries",
     "cli_holds",
     "cli_link",
     "cli_money",

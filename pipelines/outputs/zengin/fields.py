@@ -85,7 +85,8 @@ class Layout:
         self.template = "".join(
             f"{{:{'0>' if field.kind is Kind.NUMBER else ' <'}{field.width}}}" for field in fields
         )
-        self.kinds = tuple((field.kind is Kind.NUMBER, field.least) for field in fields)
+        self.types = tuple(int if field.kind is Kind.NUMBER else str for field in fields)
+        self.least = tuple((at, f.least) for at, f in enumerate(fields) if f.kind is Kind.NUMBER)
 
     @lru_cache  # noqa: B019 - layouts live as long as the program
     def values_pattern(self, marks: str) -> re.Pattern[str]:
@@ -176,13 +177,9 @@ def _fixed_pattern(field: Field, marks: str) -> str:
 
 def _has_wrong_type(layout: Layout, values: Sequence[str | int]) -> bool:
     """True and 1, or '5' and 5, look alike once they are text: the type decides, per field."""
-    for value, (is_number, least) in zip(values, layout.kinds, strict=True):
-        if is_number:
-            if type(value) is not int or value < least:
-                return True
-        elif type(value) is not str:
-            return True
-    return False
+    if tuple(map(type, values)) != layout.types:
+        return True
+    return any(int(values[at]) < least for at, least in layout.least)
 
 
 def _first_fault(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from pipelines.outputs.zengin.fields import (
     RECORD_LENGTH,
@@ -33,6 +34,9 @@ from pipelines.outputs.zengin.records import (
     payment_values,
 )
 
+_ACCOUNT_AND_YEN: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(
+    "bank_code", "branch_code", "account_type", "account_number", "amount_yen"
+)
 _CRLF: Final = "\r\n"
 _BYTES: Final = "".join(
     chr(byte)
@@ -199,22 +203,15 @@ def account_hash(payments: Sequence[Payment]) -> str:
         part and the whole written with its length, so that no two different sets look alike.
     """
     rows = sorted(
-        _framed(
-            payment.bank_code,
-            payment.branch_code,
-            payment.account_type,
-            payment.account_number,
-            str(payment.amount_yen),
-        )
-        for payment in payments
+        _framed([*account, str(yen)]) for *account, yen in map(_ACCOUNT_AND_YEN, payments)
     )
-    return hashlib.sha256(b"%d:" % len(rows) + b"".join(rows)).hexdigest()
+    return hashlib.sha256(f"{len(rows)}:{''.join(rows)}".encode()).hexdigest()
 
 
-def _framed(*parts: str) -> bytes:
+def _framed(parts: Sequence[str]) -> str:
     """Parts one after the other, each after its length, the whole after its own."""
-    body = b"".join(b"%d:%b" % (len(part), part) for part in map(str.encode, parts))
-    return b"%d:%b" % (len(body), body)
+    body = "".join([f"{len(part)}:{part}" for part in parts])
+    return f"{len(body)}:{body}"
 
 
 def _check_order(lines: Sequence[str], profile: Profile) -> None:

@@ -16,6 +16,7 @@ from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Ledger, Move, move
 from pipelines.matching.persons import Addition, Person
 from pipelines.programme import ROOT, load_programme
+from pipelines.steps.pseudonyms import pseudonym
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
 DAY = date(2020, 6, 3)
@@ -167,9 +168,9 @@ def test_a_persons_history_is_told_and_the_telling_recorded(c):
     a = tables.audit
     with c.ledger.read() as connection:
         (shown,) = connection.execute(
-            sa.select(a.c.actor, a.c.detail).where(a.c.event == "person.shown")
+            sa.select(a.c.actor, a.c.subject, a.c.detail).where(a.c.event == "person.shown")
         ).all()
-    assert shown.actor == "os:somebody"
+    assert (shown.actor, shown.subject) == ("os:somebody", pseudonym(c, "R1"))
     assert "窓口の照会" in shown.detail
 
 

@@ -144,13 +144,19 @@ def test_an_unsigned_envelope_is_refused() -> None:
         unseal(sealed, keys.parties["bank"], keys.ward.certificate, on=DAY)
 
 
-@pytest.mark.parametrize("day", [date(2019, 12, 31), date(2041, 1, 1)])
-def test_f37_a_certificate_outside_its_dates_is_refused(day: date) -> None:
+@pytest.mark.parametrize(
+    ("day", "says"),
+    [
+        (date(2019, 12, 31), "demonstration bank.* is not valid before 2020-01-01.*Ask its owner"),
+        (date(2041, 1, 1), "demonstration bank.* expired on 2040-12-31.*renewed certificate"),
+    ],
+)
+def test_f37_a_certificate_outside_its_dates_is_refused(day: date, says: str) -> None:
     keys = world()
     sealed = seal(PAYLOAD, keys.ward, keys.certificate("bank"), on=DAY)
-    with pytest.raises(CertificateNotValid):
+    with pytest.raises(CertificateNotValid, match=says):
         seal(PAYLOAD, keys.ward, keys.certificate("bank"), on=day)
-    with pytest.raises(CertificateNotValid):
+    with pytest.raises(CertificateNotValid, match=says.replace("bank", "ward")):
         unseal(sealed, keys.parties["bank"], keys.ward.certificate, on=day)
 
 

@@ -116,3 +116,25 @@ def test_closing_writes_the_newest_days_sheet_and_the_index_links_it(tmp_path):
     index = (reports.folder(c) / "index.html").read_text(encoding="utf-8")
     assert f"days/{DAY}.html" in index
     c.ledger.engine.dispose()
+
+
+def test_a_delivery_that_nobody_acknowledged_in_time_needs_a_person(ledger):  # noqa: F811
+    ledger_world.open_people(ledger, 1)
+    programme = FILE.model_copy(
+        update={"benefit": FILE.benefit.model_copy(update={"id": ledger.programme})}
+    )
+    row = {
+        "programme": ledger.programme, "name": "payments_1.txt", "disclosure": "payments", "recipient": "bank",
+        "medium": "lgwan", "basis": "", "fields": "", "records": 1, "people": 1, "sha256": "", "scanned_for": "",
+        "business_date": BEFORE, "state": "delivered", "acknowledged": False,
+    }  # fmt: skip
+    late = "期限までに受領の確認が来なかった送付(kyufu deliveries)"
+    with ledger.write() as connection:
+        connection.execute(sa.insert(tables.release).values(row))
+        balance = take_balance(connection, ledger.programme)
+        on_the_day, afterwards = (
+            dict(read_day_sheet(connection, programme, day, balance, [], []).needed)
+            for day in (BEFORE, DAY)
+        )
+    assert late not in on_the_day
+    assert afterwards[late] == 1

@@ -12,6 +12,7 @@ from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.store import verify_chain
 from pipelines.matching.comparison import MASK
 from pipelines.steps import claims, register, stray_money
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.roles import NotAllowed
 from pipelines.steps.stray_money import DecisionRefused, RecoveryRefused
 from tests.unit.holds.holds_world import (
@@ -179,7 +180,8 @@ def test_a_showing_names_the_person_and_is_recorded_and_a_list_names_nobody(wron
         shown = sa.select(a.c.actor, a.c.subject).filter_by(event="recovery.shown")
         listed = sa.select(a.c.subject, a.c.detail).filter_by(event="recovery.listed")
         assert [tuple(row) for row in connection.execute(shown)] == [
-            (actor, "R0000000001") for actor in ("approver1", "approver1", "steward")
+            (actor, pseudonym(wrongly_paid, "R0000000001"))
+            for actor in ("approver1", "approver1", "steward")
         ]
         ((subject, detail),) = connection.execute(listed).all()
     assert (subject, json.loads(detail)) == ("recovery", {"purpose": "確認", "count": 1})

@@ -1,0 +1,48 @@
+"""Whom the audit chain is about, without saying who: a digest that only the ward's key makes.
+
+The chain outlives the personal data. The key lies outside the ledger, in the home: who has it can look a resident's
+showings up, and once it is erased the chain still holds and tells nothing of anybody.
+"""
+
+import hmac
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+
+from pipelines.errors import KyufuError
+from pipelines.files import sync_folder, write_whole
+from pipelines.steps.campaign import Campaign
+
+KEY = Path("keys") / "audit_subjects.key"
+_BYTES = 32
+_MARK = "person:"
+
+
+def pseudonym(c: Campaign, person_id: str) -> str:
+    """The subject of an audit record about a person: the same person, programme and key give the same.
+
+    Raises:
+        KyufuError: the key is damaged.
+    """
+    parts = (c.programme.id.encode(), person_id.encode())
+    framed = b"".join(len(part).to_bytes(8) + part for part in parts)
+    return _MARK + hmac.new(_key(c.home / KEY), framed, sha256).hexdigest()
+
+
+def _key(path: Path) -> bytes:
+    """The key, made at its first use; of several processes that make one, the first one's is everybody's."""
+    if not path.is_file():
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        write_whole(beside, secrets.token_bytes(_BYTES))
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            pass  # another process was first; its key is read below
+        finally:
+            beside.unlink()
+        sync_folder(path.parent)
+    key = path.read_bytes()
+    if len(key) != _BYTES:
+        raise KyufuError(f"{path}: 監査記録用の鍵が壊れています。バックアップから戻してください。")
+    return key
