@@ -23,7 +23,6 @@ from itertools import product
 # How an item of a pair can compare in the exact tiers; 04_compared_pair.sql says what each means.
 NAME_STATES = ("agreed", "unreadable", "near", "differed", "unknown")
 KANA_STATES = ("agreed", "loose", "differed", "unknown")
-BIRTH_STATES = ("agreed", "partial", "differed", "unknown")
 ADDRESS_STATES = ("agreed", "differed", "unknown")
 
 _AGREED = ("agreed",)
@@ -124,8 +123,8 @@ class Level:
     u: how often different people do, as far as a small register cannot tell; it counts as `PRIOR_PAIRS` pairs.
     frequency: column whose value's frequency in the register is u; m is then divided by the share, among different
     people whose column agrees, that compare so (namesakes mostly have one reading too, so another one costs less than
-    its rarity among true pairs suggests). "listed" is the name as the list has it, half a resident where nobody has
-    it, and m is then the share of true pairs times that of such slips which give just this spelling: a spelling that
+    its rarity among true pairs suggests). "listed" is the name as the list has it; where nobody bears it, what its
+    halves make likely, at most half a resident; m is then the share of true pairs times that of such slips which give just this spelling: a spelling that
     nobody bears is a slip, a common one somebody.
     text: what a steward reads. why: reason and source of condition and m.
     """
@@ -310,6 +309,11 @@ GATES = (
         ("UNKNOWN",), 0.95,
         "The reading agrees and half of the kanji or all that can be read, and hardly any resident bears that"
         " spelling.",
+    ),
+    Gate(
+        "SCORE_SLIP", ("NEAR_GIVEN", "NEAR_FAMILY"), ("AGREED",), ("UNKNOWN",), 0.99,
+        "One character of the name differs. Only a spelling whose family name or given name hardly any resident bears"
+        " reaches this: a slip of the pen. A name that exists may be a twin's or a stranger's and never does.",
     ),
     Gate(
         "SCORE_NAME", _SURE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_PLACE, "NUMBER"), 0.99,

@@ -5,7 +5,7 @@ decided and the people they may mean.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,18 +264,48 @@ def _neighbours(text: str | None, shortest: int) -> tuple[list[str], list[str]]:
     ]
 
 
-def frequencies(register: Register, column: str, values: Iterable[str]) -> pa.Table:
-    """Share of residents with each of these values; columns `column` and tf_`column`, as Splink wants them.
+def frequencies(register: Register, column: str, *tables: pa.Table) -> pa.Table:
+    """Share of residents with each value of a column of these records; columns `column` and tf_`column`.
 
-    A listed name that nobody bears counts as half a resident's.
+    A listed name that nobody bears (`listed`) counts as what its two halves make likely, at most half a resident.
     """
-    counts = register.counts["name" if column == "listed" else column]
-    least = 0.5 if column == "listed" else 0
-    known = sorted(value for value in set(values) if counts.get(value, least))
-    shares = [counts.get(value, least) / max(1, register.people.num_rows) for value in known]
+    if column == "listed":
+        shares = _listed_shares(register, *tables)
+    else:
+        counts, everybody = register.counts[column], max(1, register.people.num_rows)
+        values = {value for table in tables for value in table[column].to_pylist() if value}
+        shares = {value: counts[value] / everybody for value in values if value in counts}
+    known = sorted(shares)
     return pa.table(
-        {column: pa.array(known, pa.string()), f"tf_{column}": pa.array(shares, pa.float64())}
+        {
+            column: pa.array(known, pa.string()),
+            f"tf_{column}": pa.array([shares[value] for value in known], pa.float64()),
+        }
     )
+
+
+def _listed_shares(register: Register, *tables: pa.Table) -> dict[str, float]:
+    """How likely somebody bears the name that a list has, as the register tells.
+
+    Where no resident bears it, its family name and its given name together, as if they were chosen apart: both may be
+    common, or one of them may be nobody's and the whole most likely a slip. Of two ways to part it the likelier.
+    """
+    names, everybody = register.counts["name"], max(1, register.people.num_rows)
+    shares: dict[str, float] = {}
+    for table in tables:
+        for record in table.select(["listed", "family", "given"]).to_pylist():
+            name = record["listed"]
+            if name is None:
+                continue
+            halves = [
+                max(0.5, register.counts[half].get(record[half], 0)) / everybody
+                for half in ("family", "given")
+                if record[half]
+            ]
+            together = halves[0] * halves[1] if len(halves) == 2 else 1.0
+            share = names[name] / everybody if name in names else min(0.5 / everybody, together)
+            shares[name] = max(share, shares.get(name, 0.0))
+    return shares
 
 
 __all__ = [
