@@ -267,7 +267,7 @@ def _neighbours(text: str | None, shortest: int) -> tuple[list[str], list[str]]:
 def frequencies(register: Register, column: str, *tables: pa.Table) -> pa.Table:
     """Share of residents with each value of a column of these records; columns `column` and tf_`column`.
 
-    A listed name that nobody bears (`listed`) counts as what its two halves make likely, at most half a resident.
+    Of `listed`, a name that nobody bears counts as what `_listed_shares` expects.
     """
     if column == "listed":
         shares = _listed_shares(register, *tables)
@@ -287,25 +287,30 @@ def frequencies(register: Register, column: str, *tables: pa.Table) -> pa.Table:
 def _listed_shares(register: Register, *tables: pa.Table) -> dict[str, float]:
     """How likely somebody bears the name that a list has, as the register tells.
 
-    Where no resident bears it, its family name and its given name together, as if they were chosen apart: both may be
-    common, or one of them may be nobody's and the whole most likely a slip. Of two ways to part it the likelier.
+    A name that no resident bears, but whose two halves are names of residents, may well be somebody's: half a resident.
+    Where a half is nobody's either, the whole is as likely as the two together. Of two ways to part it the likelier.
     """
-    names, everybody = register.counts["name"], max(1, register.people.num_rows)
+    everybody = max(1, register.people.num_rows)
     shares: dict[str, float] = {}
     for table in tables:
         for record in table.select(["listed", "family", "given"]).to_pylist():
-            name = record["listed"]
-            if name is None:
-                continue
-            halves = [
-                max(0.5, register.counts[half].get(record[half], 0)) / everybody
-                for half in ("family", "given")
-                if record[half]
-            ]
-            together = halves[0] * halves[1] if len(halves) == 2 else 1.0
-            share = names[name] / everybody if name in names else min(0.5 / everybody, together)
-            shares[name] = max(share, shares.get(name, 0.0))
+            if name := record["listed"]:
+                share = _bearers(register, name, record["family"], record["given"]) / everybody
+                shares[name] = max(share, shares.get(name, 0.0))
     return shares
+
+
+def _bearers(register: Register, name: str, family: str | None, given: str | None) -> float:
+    """How many residents bear a name; how many would be expected to, where none does."""
+    if found := register.counts["name"].get(name):
+        return found
+    halves = (
+        register.counts["family"].get(family or "", 0),
+        register.counts["given"].get(given or "", 0),
+    )
+    if all(halves) or not (family and given):
+        return 0.5
+    return max(0.5, halves[0]) * max(0.5, halves[1]) / max(1, register.people.num_rows)
 
 
 __all__ = [
