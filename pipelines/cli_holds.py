@@ -25,7 +25,7 @@ BelongsTo = Annotated[
 Purpose = Annotated[str, typer.Option(help="Why it is looked at; goes into the audit trail.")]
 CHOICES = {
     Choice.PAY: "支給する",
-    Choice.DECLINE: "支給しない",
+    Choice.DECLINE: "支給しない(受け付けない)",
     Choice.ANOTHER_CLAIM: "改めて申請を受ける",
     Choice.BELONGS: "申請者を特定する",
 }

@@ -5,7 +5,10 @@ from datetime import date
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
+from pipelines import sign_in
+from pipelines.cli import app
 from pipelines.ledger import tables
 from pipelines.ledger.holds import Choice
 from pipelines.matching.comparison import MASK
@@ -261,3 +264,24 @@ def test_an_approver_agrees_and_never_begins(ward):
 def test_a_correction_that_names_it_takes_it_out_of_the_queue(ward):
     receive(ward, LATER, [claim("KZ", "3", kind="訂正", of="KX")], lines("KZ", "3"))
     assert "KX" not in _queue(ward)
+
+
+def test_at_a_terminal_two_people_say_whose_it_is(ward, monkeypatch):
+    number = _number(ward, "KX")
+
+    def kyufu(actor, *words):
+        monkeypatch.setattr(sign_in, "open_signed_in", lambda programme, home: (ward, actor))
+        return CliRunner().invoke(app, ["holds", *words]).output
+
+    shown = kyufu(STEWARD, "show", number, "--to", "0000000005")
+    assert "申請者不明" in shown
+    assert shown.count("丁川") == 2  # on the claim and on the register
+    told = kyufu(
+        STEWARD, "decide", number, "belongs", "--to", "0000000005", "--reason", "電話で確認した"
+    )
+    assert "申請者を特定する(steward)" in told
+    assert "あと1人" in told
+    assert "丁川" not in kyufu(APPROVER, "show", number)
+    told = kyufu(APPROVER, "decide", number, "belongs", "--reason", "書類で確認した")
+    assert "次の突合で反映します" in told
+    assert _queue(ward)["KX"].progress is Progress.COMPLETE
