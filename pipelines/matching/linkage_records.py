@@ -310,7 +310,7 @@ def _bearers(register: Register, name: str, family: str | None, given: str | Non
     )
     if all(halves) or not (family and given):
         return 0.5
-    return max(0.5, halves[0]) * max(0.5, halves[1]) / max(1, register.people.num_rows)
+    return float(max(0.5, halves[0]) * max(0.5, halves[1]) / max(1, register.people.num_rows))
 
 
 __all__ = [

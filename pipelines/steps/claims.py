@@ -1,7 +1,7 @@
 """Claims: receive them over three channels, match them, decide every person named on them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -129,7 +129,8 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
         )  # fmt: skip
         matching.assert_plausible(c.programme, matched, day)
         left_out = _tell_left_out(c, connection, taken, day)
-        return {**_enter(c, connection, matched, day, decisions), **left_out, **used}
+        entered = _enter(c, connection, matched, day, _ids(given), decisions)
+        return {**entered, **left_out, **used}
 
     return c.ledger.once(undecided.STEP, day, work)
 
@@ -155,7 +156,7 @@ def _relations(
     newcomers = relations.NEWCOMER.empty_table()
     if late is not None:
         newcomers = late.select(relations.NEWCOMER.names).cast(relations.NEWCOMER)
-    earlier = _earlier_claims(connection, c.programme.id, claims)
+    earlier = _earlier_claims(connection, c.programme.id, claims, _ids(given))
     named = _people_of_named(connection, c.programme.id, claims, earlier)
     everybody = c.people()
     people.assert_everybody(connection, c.programme.id, everybody.num_rows)
@@ -172,6 +173,11 @@ def _relations(
         "claim": claims, "member": members, "person": matching.person_relation(reached, protected, died),
         "newcomer": newcomers, "earlier_claim": earlier,
     }  # fmt: skip
+
+
+def _ids(given: list[Staged]) -> list[str]:
+    """The ids of claims that the ledger has already."""
+    return [claim_id for staged in given for claim_id in staged.numbers]
 
 
 def _protected(connection: sa.Connection, programme: str) -> set[str]:
@@ -242,10 +248,13 @@ def _rows(rows: tuple[int, ...]) -> str:
     return f"原本の{shown}行目" + ("ほか" if len(rows) > _ROWS_SHOWN else "")
 
 
-def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table) -> pa.Table:
+def _earlier_claims(
+    connection: sa.Connection, programme: str, claims: pa.Table, known: Collection[str] = ()
+) -> pa.Table:
     """The claims in the ledger that have an account or certificate of these claims, or are named by one of them.
 
-    The first claim of the ledger is always among them: no rows mean that the ledger has no claims but these.
+    The first claim of the ledger is always among them: no rows mean that the ledger has no claims but the known ones,
+    which are among these claims.
     """
     t = tables.claim
     account = (
@@ -254,7 +263,7 @@ def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table)
     supplemented = sa.case((t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id))
     made = {"account_key": account, "supplements_id": supplemented}
     columns = [made[n] if n in made else t.c[n] for n in relations.EARLIER.names]
-    others = t.c.programme == programme, t.c.claim_id.not_in(_known(connection, programme, claims))
+    others = t.c.programme == programme, t.c.claim_id.not_in(known)
     first = sa.select(sa.func.min(t.c.claim_id)).where(*others)
     values = ((value,) for value in asked_of_claims(claims).to_pylist())
     with staged(connection, "asked_of_claims", ["value"], values) as table:
@@ -266,17 +275,6 @@ def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table)
             *others, sa.or_(t.c.claim_id == first.scalar_subquery(), *is_asked)
         )
         return fetch(connection, query.order_by(t.c.claim_id), relations.EARLIER)
-
-
-def _known(connection: sa.Connection, programme: str, claims: pa.Table) -> list[str]:
-    """Those of these claims that the ledger has already: they were nobody's."""
-    t = tables.claim
-    ids = ((claim_id,) for claim_id in claims.column("claim_id").to_pylist())
-    with staged(connection, "matched_claim", ["claim_id"], ids) as table:
-        query = sa.select(t.c.claim_id).where(
-            t.c.programme == programme, t.c.claim_id.in_(sa.select(table.c.claim_id))
-        )
-        return list(connection.execute(query).scalars())
 
 
 def _people_of_named(
@@ -298,15 +296,15 @@ def _people_of_named(
 
 def _enter(
     c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date,
-    given: Sequence[Decided] = (),
+    known: Collection[str] = (), given: Sequence[Decided] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Write claims, findings and moves; return counts by state and code.
 
-    given: the decisions by which some of the claims, which were nobody's, are somebody's.
+    known: the claims that the ledger has already, because they were nobody's; given: the decisions that say whose they
+    are.
     """
     found, codes = matched.relations, matched.codes
     outcomes = dict(relations.tuples(found["outcome"], "claim_id", "outcome"))
-    known = _known(connection, c.programme.id, found["claim"])
     _give_claims(connection, c.programme.id, found, outcomes, known, given, day)
     _insert_claims(connection, c.programme.id, found, outcomes, known, day)
     for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
@@ -337,11 +335,13 @@ def _enter(
 
 def _give_claims(
     connection: sa.Connection, programme: str, found: Mapping[str, pa.Table], outcomes: Mapping[str, str],
-    known: list[str], given: Sequence[Decided], day: date,
+    known: Collection[str], given: Sequence[Decided], day: date,
 ) -> None:  # fmt: skip
     """Enter whose the claims are that were nobody's, and what became of them."""
     whose = found["applicant"].filter(
-        pc.is_in(found["applicant"].column("claim_id"), value_set=pa.array(known, pa.string()))
+        pc.is_in(
+            found["applicant"].column("claim_id"), value_set=pa.array(sorted(known), pa.string())
+        )
     )
     rows = {
         claim_id: {"applicant_id": person, "household_id": household}
@@ -371,12 +371,14 @@ def _insert_claims(
     programme: str,
     found: Mapping[str, pa.Table],
     outcomes: Mapping[str, str],
-    known: list[str],
+    known: Collection[str],
     day: date,
 ) -> None:
     """Write the claims that are not known, each with its applicant, its outcome and the account it names."""
     applicants = found["applicant"]
-    is_known = pc.is_in(found["claim"].column("claim_id"), value_set=pa.array(known, pa.string()))
+    is_known = pc.is_in(
+        found["claim"].column("claim_id"), value_set=pa.array(sorted(known), pa.string())
+    )
     claims = found["claim"].filter(pc.invert(is_known))
     ids = claims.column("claim_id")
     whose = applicants.take(
