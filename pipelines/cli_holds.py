@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 holds = typer.Typer(no_args_is_help=True, help="保留されている人を見る、決定する。")
 
 HoldId = Annotated[str, typer.Argument(help="The hold's number, as `kyufu holds list` shows it.")]
+BelongsTo = Annotated[
+    str | None,
+    typer.Option("--to", help="Of a claim that is nobody's: resident number of whose it is."),
+]
 Purpose = Annotated[str, typer.Option(help="Why it is looked at; goes into the audit trail.")]
 CHOICES = {
     Choice.PAY: "支給する",
-    Choice.DECLINE: "支給しない",
+    Choice.DECLINE: "支給しない(受け付けない)",
     Choice.ANOTHER_CLAIM: "改めて申請を受ける",
+    Choice.BELONGS: "申請者を特定する",
 }
 
 
@@ -76,6 +81,7 @@ def list_holds(
 def show(
     hold: HoldId,
     purpose: Purpose = "保留の確認",
+    to: BelongsTo = None,
     programme: Programme = None,
     home: Home = None,
 ) -> None:
@@ -84,11 +90,11 @@ def show(
     from pipelines.steps import holds as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
-    found = steps.show(c, hold, actor, purpose, today())
+    found = steps.show(c, hold, actor, purpose, today(), to)
     console.print(
         escape(
             f"保留 {found.hold.hold_id}  受付番号 {found.claim_id}  突合日 {found.hold.since}"
-            f"  {LABELS_JA[found.hold.state] if found.hold.state else '申請者不明(訂正・取下げ待ち)'}"
+            f"  {LABELS_JA[found.hold.state] if found.hold.state else '申請者不明'}"
         )
     )
     _explain_codes([code for code in found.hold.codes.split(";") if code])
@@ -118,21 +124,26 @@ def _tell_decision(found: "Shown") -> None:
 @holds.command()
 def decide(
     hold: HoldId,
-    choice: Annotated[Choice, typer.Argument(help="pay, decline or another-claim.")],
+    choice: Annotated[Choice, typer.Argument(help="pay, decline, another-claim or belongs.")],
     reason: Reason,
     claim: Annotated[
         str | None, typer.Option(help="Of several disputed claims, the one to pay on.")
     ] = None,
+    to: BelongsTo = None,
     programme: Programme = None,
     home: Home = None,
 ) -> None:
-    """Decide about a hold that was shown to you; it takes effect when the next payments are drafted."""
+    """Decide about a hold that was shown to you; it takes effect when the next payments are drafted.
+
+    A claim that is nobody's: belongs --to NUMBER has the next match decide it as that resident's; decline: not taken.
+    """
     from pipelines.steps import holds as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
-    decided = steps.decide(c, hold, choice, reason, actor, today(), claim)
+    decided = steps.decide(c, hold, choice, reason, actor, today(), claim, to)
     told = f"{hold}: {CHOICES[choice]}({actor.name})。"
-    tell_decided(told, "次の振込の起案で反映します。", decided.needed - len(decided.approved_by))
+    when = "次の突合" if choice is Choice.BELONGS else "次の振込の起案"
+    tell_decided(told, f"{when}で反映します。", decided.needed - len(decided.approved_by))
 
 
 def _explain_codes(codes: list[str]) -> None:

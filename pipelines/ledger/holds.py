@@ -33,6 +33,7 @@ class Choice(StrEnum):
     PAY = "pay"
     DECLINE = "decline"
     ANOTHER_CLAIM = "another-claim"
+    BELONGS = "belongs"  # of a claim that is nobody's: whose it is
 
 
 class Concern(StrEnum):
@@ -47,8 +48,8 @@ class Concern(StrEnum):
 class Hold:
     """One entitlement that waits. codes: finding codes joined by `;`. applicant_id: person id, None if unknown.
 
-    person_id, state: None for a claim that touches nobody, because nobody knows whose it is; only another claim answers
-    it. protected: the ids among person and applicant who are protected.
+    person_id, state: None for a claim that touches nobody, because nobody knows whose it is. protected: the ids among
+    person and applicant who are protected.
     """
 
     hold_id: str
@@ -65,7 +66,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class Decided:
-    """A numbered decision. approved_by: who agreed to exactly this; it is complete once they are `needed` many."""
+    """A numbered decision. approved_by: who agreed to exactly this; it is complete once they are `needed` many.
+
+    belongs_to: person id of whom a claim is that was nobody's.
+    """
 
     hold_id: str
     number: int
@@ -76,6 +80,7 @@ class Decided:
     needed: int
     applied_on: date | None
     approved_by: frozenset[str]
+    belongs_to: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -87,10 +92,10 @@ def person_of(hold: Hold) -> str:
     """Whose hold it is.
 
     Raises:
-        ValueError: nobody's, so that it cannot be decided.
+        ValueError: nobody's, so that nobody's payment can follow from it.
     """
     if hold.person_id is None:
-        raise ValueError("a claim that touches nobody is not decided")
+        raise ValueError("a claim that touches nobody moves nobody")
     return hold.person_id
 
 
@@ -119,7 +124,7 @@ def open_holds(connection: sa.Connection, programme: str) -> list[Hold]:
 
 
 def unresolved_claims(connection: sa.Connection, programme: str) -> list[Hold]:
-    """Claims that touch nobody and wait for another claim, each as a hold of nobody; the longest waiting first.
+    """Claims that touch nobody, each as a hold of nobody; the longest waiting first.
 
     Nobody knows whose they are, so that they may be a protected person's.
     """
@@ -343,6 +348,8 @@ def _move(hold: Hold, person: str, decided: Decided) -> Move:
             return Move(person, Entitlement.DECLINED, hold.claim_id, hold.codes)
         case Choice.ANOTHER_CLAIM:
             return Move(person, Entitlement.UNCLAIMED, None, hold.codes)
+        case Choice.BELONGS:
+            raise ValueError("whose a claim is moves nobody")
 
 
 def _settle_outcomes(connection: sa.Connection, programme: str, claim_ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What people decide about money that went astray: numbered by subject, each bound to all that it says.
+"""What two people decide about money that went astray or a claim that is nobody's: by subject, bound to all it says.
 
 The newest decision of a subject counts, once as many different people as it needs agree to exactly its content.
 """

@@ -23,7 +23,6 @@ from itertools import product
 # How an item of a pair can compare in the exact tiers; 04_compared_pair.sql says what each means.
 NAME_STATES = ("agreed", "unreadable", "near", "differed", "unknown")
 KANA_STATES = ("agreed", "loose", "differed", "unknown")
-BIRTH_STATES = ("agreed", "partial", "differed", "unknown")
 ADDRESS_STATES = ("agreed", "differed", "unknown")
 
 _AGREED = ("agreed",)
@@ -125,7 +124,7 @@ class Level:
     frequency: column whose value's frequency in the register is u; m is then divided by the share, among different
     people whose column agrees, that compare so (namesakes mostly have one reading too, so another one costs less than
     its rarity among true pairs suggests). "listed" is the name as the list has it, half a resident where nobody has
-    it, and m is then the share of true pairs times that of such slips which give just this spelling: a spelling that
+    it, less where nobody has one of its halves; m is then the share of true pairs times that of such slips which give just this spelling: a spelling that
     nobody bears is a slip, a common one somebody.
     text: what a steward reads. why: reason and source of condition and m.
     """
@@ -165,6 +164,11 @@ def _guarded(guard: str, condition: str) -> str:
     return f"case when {guard} then {condition} else false end"
 
 
+def _slip(column: str) -> str:
+    """One character of the reading, or of the kanji: that is no slip where both sides are read altogether otherwise."""
+    return f"({_near('loose')} or ({_NO_KANA} and {_near(column)}))"
+
+
 NAME = Comparison(
     "name",
     "氏名",
@@ -199,13 +203,13 @@ NAME = Comparison(
         Level("SOUND_FAMILY", _guarded(f"given_l = given_r and {_NO_KANA}",
               "list_has_any(family_sounds_l, family_sounds_r)"), 0.003, 5e-6,
               "名一致・姓は同じ読みの別の漢字", "斉藤 for 斎藤, 河合 for 川合.", "listed"),
-        Level("NEAR_GIVEN", _guarded("family_l = family_r", f"({_near('given')} or {_near('loose')})"), 0.00025, 1.5e-4,
+        Level("NEAR_GIVEN", _guarded("family_l = family_r", _slip("given")), 0.00025, 1.5e-4,
               "姓一致・名一字違い", "A slip, or a sister or brother (一郎, 二郎): never enough by itself.", "listed"),
-        Level("NEAR_FAMILY", _guarded("given_l = given_r", f"({_near('family')} or {_near('loose')})"), 0.00025, 2e-4,
+        Level("NEAR_FAMILY", _guarded("given_l = given_r", _slip("family")), 0.00025, 2e-4,
               "名一致・姓一字違い", "A slip in the family name.", "listed"),
         Level("GIVEN", "given_l = given_r", 0.008, 3e-3,
               "名のみ一致", "Renamed by marriage or adoption; the register has the present name.", "given"),
-        Level("LOOSE", f"loose_l = loose_r or {_near('loose')} or {_near('name')}", 0.006, 1e-4,
+        Level("LOOSE", f"loose_l = loose_r or {_slip('name')}", 0.006, 1e-4,
               "読みまたは漢字が一字違い", "Voicing lost in half-width kana, or one slip where the parts are unknown.", ""),
         Level("FAMILY", "family_l = family_r", 0.004, 8e-3,
               "姓のみ一致", "A relative far more often than the person.", "family"),
@@ -310,6 +314,11 @@ GATES = (
         ("UNKNOWN",), 0.95,
         "The reading agrees and half of the kanji or all that can be read, and hardly any resident bears that"
         " spelling.",
+    ),
+    Gate(
+        "SCORE_SLIP", ("NEAR_GIVEN", "NEAR_FAMILY"), ("AGREED",), ("UNKNOWN",), 0.99,
+        "One character of the name differs. Only a spelling whose family name or given name hardly any resident bears"
+        " reaches this: a slip of the pen. A name that exists may be a twin's or a stranger's and never does.",
     ),
     Gate(
         "SCORE_NAME", _SURE_NAMES, ("AGREED",), ("UNKNOWN", *_SAME_PLACE, "NUMBER"), 0.99,

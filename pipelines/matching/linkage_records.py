@@ -5,7 +5,7 @@ decided and the people they may mean.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,18 +264,53 @@ def _neighbours(text: str | None, shortest: int) -> tuple[list[str], list[str]]:
     ]
 
 
-def frequencies(register: Register, column: str, values: Iterable[str]) -> pa.Table:
-    """Share of residents with each of these values; columns `column` and tf_`column`, as Splink wants them.
+def frequencies(register: Register, column: str, *tables: pa.Table) -> pa.Table:
+    """Share of residents with each value of a column of these records; columns `column` and tf_`column`.
 
-    A listed name that nobody bears counts as half a resident's.
+    Of `listed`, a name that nobody bears counts as what `_listed_shares` expects.
     """
-    counts = register.counts["name" if column == "listed" else column]
-    least = 0.5 if column == "listed" else 0
-    known = sorted(value for value in set(values) if counts.get(value, least))
-    shares = [counts.get(value, least) / max(1, register.people.num_rows) for value in known]
+    if column == "listed":
+        shares = _listed_shares(register, *tables)
+    else:
+        counts, everybody = register.counts[column], max(1, register.people.num_rows)
+        values = {value for table in tables for value in table[column].to_pylist() if value}
+        shares = {value: counts[value] / everybody for value in values if value in counts}
+    known = sorted(shares)
     return pa.table(
-        {column: pa.array(known, pa.string()), f"tf_{column}": pa.array(shares, pa.float64())}
+        {
+            column: pa.array(known, pa.string()),
+            f"tf_{column}": pa.array([shares[value] for value in known], pa.float64()),
+        }
     )
+
+
+def _listed_shares(register: Register, *tables: pa.Table) -> dict[str, float]:
+    """How likely somebody bears the name that a list has, as the register tells.
+
+    A name that no resident bears, but whose two halves are names of residents, may well be somebody's: half a resident.
+    Where a half is nobody's either, the whole is as likely as the two together. Of two ways to part it the likelier.
+    """
+    everybody = max(1, register.people.num_rows)
+    shares: dict[str, float] = {}
+    for table in tables:
+        for record in table.select(["listed", "family", "given"]).to_pylist():
+            if name := record["listed"]:
+                share = _bearers(register, name, record["family"], record["given"]) / everybody
+                shares[name] = max(share, shares.get(name, 0.0))
+    return shares
+
+
+def _bearers(register: Register, name: str, family: str | None, given: str | None) -> float:
+    """How many residents bear a name; how many would be expected to, where none does."""
+    if found := register.counts["name"].get(name):
+        return found
+    halves = (
+        register.counts["family"].get(family or "", 0),
+        register.counts["given"].get(given or "", 0),
+    )
+    if all(halves) or not (family and given):
+        return 0.5
+    return float(max(0.5, halves[0]) * max(0.5, halves[1]) / max(1, register.people.num_rows))
 
 
 __all__ = [

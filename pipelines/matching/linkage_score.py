@@ -147,8 +147,7 @@ def _predict(
     with _Splink() as splink:
         linker = splink.linker(left, right, _settings(us, prior))
         for column in _FREQUENCY_COLUMNS:
-            values = {*left[column].to_pylist(), *right[column].to_pylist()} - {None}
-            table = splink.api.register(frequencies(register, column, values))
+            table = splink.api.register(frequencies(register, column, left, right))
             linker.table_management.register_term_frequency_lookup(table, column)
         linker.table_management.register_blocked_pairs_for_predict(splink.api.register(pairs))
         predicted = linker.inference.predict(warning_mode="never").as_pyarrow_table()
@@ -198,8 +197,9 @@ def _samples(register: Register) -> tuple[pa.Table, pa.Table]:
         return found
     ids = register.people["person_id"].to_pylist()
     order = sorted(range(len(ids)), key=lambda at: hashlib.sha256(str(ids[at]).encode()).digest())
+    at = pa.array(order, pa.int64())
     size = min(model.SAMPLE, len(order) // 2)
-    samples = register.people.take(order[:size]), register.people.take(order[size : 2 * size])
+    samples = register.people.take(at[:size]), register.people.take(at[size : 2 * size])
     register.models["samples"] = samples
     return samples
 

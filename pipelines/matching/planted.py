@@ -47,6 +47,7 @@ _PEOPLE = """
     31.1 head
     32.1 head                  | 33.1 head twin=32.1           | 34.1 head             | 35.1 head
     36.1 head protected state=held by=Z36 | 36.2
+    37.1 head                  | 37.2 protected                | 38.1 head
 """
 # claim, channel, kind, named claim | household, applicant | account | lines, "!" behind who is not wanted | further
 _CLAIMS = """
@@ -89,6 +90,8 @@ _CLAIMS = """
     AC online new         | - 32.1  | ac | 32.1                    |
     AD postal new         | 34 34.1 | ad | 34.1                    | proxy=facility holder=97.1
     AE postal new         | 35 35.1 | ad | 35.1                    | proxy=facility holder=97.1
+    AF inhouse new        | 37 37.2 | af | 37.2                    | proxy=household holder=37.1
+    AG postal correction AG  | 38 38.1 | ag | 38.1                 |
 """
 # claim | household, applicant | account | certificate | outcome | supplemented claim
 _EARLIER = """
@@ -109,11 +112,12 @@ _NEWCOMERS = (("3", "3.9"),)  # household, whose birth date
 _DECIDED = """
     1.1 approved | 1.2 approved | 3.1 approved | 10.1 approved | 18.1 approved | 18.2 approved | 20.1 approved
     22.1 approved | 28.1 approved | 30.1 approved | 31.1 approved | 32.1 approved | 9.1 approved
-    34.1 approved | 35.1 approved
+    34.1 approved | 35.1 approved | 38.1 approved
     2.1 held ACCOUNT_SHARED | 8.1 held ACCOUNT_SHARED | 26.1 held ACCOUNT_SHARED
     4.1 held DUPLICATE_CLAIM | 5.2 held HEAD_DIED | 6.1 held LATE | 7.1 claimed DEFICIENT
     9.2 declined MEMBER_NOT_WANTED | 10.2 held HEAD_PROTECTED | 11.1 held NOT_HEAD | 11.2 held NOT_HEAD
     13.1 held SAME_CERTIFICATE | 14.1 held SAME_CERTIFICATE | 15.1 held SAME_CERTIFICATE
+    37.2 held ACCOUNT_NOT_CLAIMANT
     16.1 held ACCOUNT_NOT_CLAIMANT | 17.1 held ACCOUNT_INVALID | 19.1 held PROXY_NOT_MEMBER | 25.1 held NOT_OWN_CLAIM
     20.2 unclaimed | 21.1 unclaimed
 """
@@ -133,6 +137,7 @@ _CLAIMS_END = """
     V3 unresolved NOT_OWN_CLAIM
     W1 held ACCOUNT_SHARED | X1 paid | Y1 duplicate DUPLICATE_CLAIM
     AA paid PROXY | AB paid | AC paid | AD paid PROXY | AE paid PROXY
+    AF held ACCOUNT_NOT_CLAIMANT PROXY | AG paid
 """
 
 Answers = Mapping[

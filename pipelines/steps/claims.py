@@ -1,7 +1,7 @@
 """Claims: receive them over three channels, match them, decide every person named on them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,8 +14,9 @@ from pipelines.intake import attachments, keys
 from pipelines.intake.layouts import load_layout
 from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import Manifest, sha256
-from pipelines.ledger import people, tables
+from pipelines.ledger import claim_owners, people, tables
 from pipelines.ledger.bulk import load
+from pipelines.ledger.holds import Decided
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, add_refusal, fetch, move, record, staged
 from pipelines.matching import claims as matching
@@ -25,6 +26,8 @@ from pipelines.matching.reach import asked_of_claims, named_by, people_within_re
 from pipelines.steps import fetching, inbox, register, undecided
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import LINKED, USED
+from pipelines.steps.given_claims import given_claims
+from pipelines.steps.hold_sides import Staged
 
 _ACCOUNT_PARTS = ("bank_code", "branch_code", "account_type", "account_number")
 _ACCOUNT = r"\|".join(rf"(?P<{part}>[^|]+)" for part in _ACCOUNT_PARTS)
@@ -107,42 +110,53 @@ def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:
     """Match the day's claims and enter every decision in the ledger, all or nothing.
 
     Claims of an earlier day that were mended or came again after it was decided are decided with today's; a claim
-    number that is decided stays as it is decided, and another claim with it is left out, counted and told.
+    number that is decided stays as it is decided, and another claim with it is left out, counted and told. Claims that
+    were nobody's and that two people gave to somebody are decided with today's too.
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         wanted = inbox.deliveries(c, undecided.STEP, list(CHANNELS.values()), day)
         used = {USED: [d.as_json() for d in wanted]}
-        if not wanted:
+        given, decisions = given_claims(c, connection)
+        if not wanted and not given:
             return {"claims": 0, "decided": {}, "findings": {}, **used}
         c.guard(day).assert_lists_current(c.programme, day)
         taken = undecided.open_claims(c, connection, wanted)
-        relations = _relations(c, connection, taken, day)
+        relations = _relations(c, connection, taken, given, day)
         matched = matching.match_claims(
             c.programme, relations, c.home / "spill",
             never_empty=_never_empty(connection, c.programme.id),
         )  # fmt: skip
         matching.assert_plausible(c.programme, matched, day)
         left_out = _tell_left_out(c, connection, taken, day)
-        return {**_enter(c, connection, matched, day), **left_out, **used}
+        entered = _enter(c, connection, matched, day, _ids(given), decisions)
+        return {**entered, **left_out, **used}
 
     return c.ledger.once(undecided.STEP, day, work)
 
 
 def _relations(
-    c: Campaign, connection: sa.Connection, taken: list[undecided.Open], day: date
+    c: Campaign,
+    connection: sa.Connection,
+    taken: list[undecided.Open],
+    given: list[Staged],
+    day: date,
 ) -> dict[str, pa.Table]:
     """The claims to decide with everything within their reach that they are matched against."""
     channels = {dataset: channel for channel, dataset in CHANNELS.items()}
     claims = pa.concat_tables(
-        [matching.claim_relation(channels[t.delivery.dataset], t.claims) for t in taken]
+        [
+            *(matching.claim_relation(channels[t.delivery.dataset], t.claims) for t in taken),
+            *(matching.claim_relation(g.channel, g.claims) for g in given),
+        ]
     )
-    members = pa.concat_tables([matching.member_relation(t.members) for t in taken])
+    lines = [*(t.members for t in taken), *(g.members for g in given)]
+    members = pa.concat_tables([matching.member_relation(rows) for rows in lines])
     late = register.late_arrivals(c, day)
     newcomers = relations.NEWCOMER.empty_table()
     if late is not None:
         newcomers = late.select(relations.NEWCOMER.names).cast(relations.NEWCOMER)
-    earlier = _earlier_claims(connection, c.programme.id, claims)
+    earlier = _earlier_claims(connection, c.programme.id, claims, _ids(given))
     named = _people_of_named(connection, c.programme.id, claims, earlier)
     everybody = c.people()
     people.assert_everybody(connection, c.programme.id, everybody.num_rows)
@@ -159,6 +173,11 @@ def _relations(
         "claim": claims, "member": members, "person": matching.person_relation(reached, protected, died),
         "newcomer": newcomers, "earlier_claim": earlier,
     }  # fmt: skip
+
+
+def _ids(given: list[Staged]) -> list[str]:
+    """The ids of claims that the ledger has already."""
+    return [claim_id for staged in given for claim_id in staged.numbers]
 
 
 def _protected(connection: sa.Connection, programme: str) -> set[str]:
@@ -229,10 +248,13 @@ def _rows(rows: tuple[int, ...]) -> str:
     return f"原本の{shown}行目" + ("ほか" if len(rows) > _ROWS_SHOWN else "")
 
 
-def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table) -> pa.Table:
+def _earlier_claims(
+    connection: sa.Connection, programme: str, claims: pa.Table, known: Collection[str] = ()
+) -> pa.Table:
     """The claims in the ledger that have an account or certificate of these claims, or are named by one of them.
 
-    The first claim of the ledger is always among them: no rows mean that the ledger has no claims.
+    The first claim of the ledger is always among them: no rows mean that the ledger has no claims but the known ones,
+    which are among these claims.
     """
     t = tables.claim
     account = (
@@ -241,7 +263,8 @@ def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table)
     supplemented = sa.case((t.c.kind == undecided.SUPPLEMENT, t.c.supersedes_id))
     made = {"account_key": account, "supplements_id": supplemented}
     columns = [made[n] if n in made else t.c[n] for n in relations.EARLIER.names]
-    first = sa.select(sa.func.min(t.c.claim_id)).where(t.c.programme == programme)
+    others = t.c.programme == programme, t.c.claim_id.not_in(known)
+    first = sa.select(sa.func.min(t.c.claim_id)).where(*others)
     values = ((value,) for value in asked_of_claims(claims).to_pylist())
     with staged(connection, "asked_of_claims", ["value"], values) as table:
         is_asked = [
@@ -249,7 +272,7 @@ def _earlier_claims(connection: sa.Connection, programme: str, claims: pa.Table)
             for part in (account, t.c.certificate_serial, t.c.claim_id, supplemented)
         ]
         query = sa.select(*columns).where(
-            t.c.programme == programme, sa.or_(t.c.claim_id == first.scalar_subquery(), *is_asked)
+            *others, sa.or_(t.c.claim_id == first.scalar_subquery(), *is_asked)
         )
         return fetch(connection, query.order_by(t.c.claim_id), relations.EARLIER)
 
@@ -272,12 +295,18 @@ def _people_of_named(
 
 
 def _enter(
-    c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date
-) -> dict[str, Any]:
-    """Write claims, findings and moves; return counts by state and code."""
+    c: Campaign, connection: sa.Connection, matched: matching.Matched, day: date,
+    known: Collection[str] = (), given: Sequence[Decided] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Write claims, findings and moves; return counts by state and code.
+
+    known: the claims that the ledger has already, because they were nobody's; given: the decisions that say whose they
+    are.
+    """
     found, codes = matched.relations, matched.codes
     outcomes = dict(relations.tuples(found["outcome"], "claim_id", "outcome"))
-    _insert_claims(connection, c.programme.id, found, outcomes, day)
+    _give_claims(connection, c.programme.id, found, outcomes, known, given, day)
+    _insert_claims(connection, c.programme.id, found, outcomes, known, day)
     for kind, outcome in (("correction", "superseded"), ("withdrawal", "withdrawn")):
         naming = found["naming"].filter(found["naming"].column("is_own"))
         of_kind = naming.filter(pc.equal(naming.column("claim_kind"), kind))
@@ -293,13 +322,37 @@ def _enter(
     ]
     move(connection, c.programme.id, moves, "claims", "", day)
     result = {
-        "claims": matched.claims,
+        "claims": matched.claims - len(known),
         "decided": dict(sorted(Counter(found["decision"].column("state").to_pylist()).items())),
         "outcomes": dict(sorted(Counter(outcomes.values()).items())),
         "findings": dict(sorted(Counter(row["code"] for row in findings).items())),
     }
+    if known:
+        result["given"] = len(known)
     record(connection, c.programme.id, "claims.decided", "system", f"claims:{day}", result, day)
     return result
+
+
+def _give_claims(
+    connection: sa.Connection, programme: str, found: Mapping[str, pa.Table], outcomes: Mapping[str, str],
+    known: Collection[str], given: Sequence[Decided], day: date,
+) -> None:  # fmt: skip
+    """Enter whose the claims are that were nobody's, and what became of them."""
+    whose = found["applicant"].filter(
+        pc.is_in(
+            found["applicant"].column("claim_id"), value_set=pa.array(sorted(known), pa.string())
+        )
+    )
+    rows = {
+        claim_id: {"applicant_id": person, "household_id": household}
+        for claim_id, person, household in relations.tuples(
+            whose, "claim_id", "person_id", "household_id"
+        )
+    }
+    matched = {
+        claim_id: rows.get(claim_id, {}) | {"outcome": outcomes[claim_id]} for claim_id in known
+    }
+    claim_owners.give(connection, programme, given, matched, day)
 
 
 def _insert_findings(
@@ -318,10 +371,15 @@ def _insert_claims(
     programme: str,
     found: Mapping[str, pa.Table],
     outcomes: Mapping[str, str],
+    known: Collection[str],
     day: date,
 ) -> None:
-    """Write the day's claims, each with its applicant, its outcome and the account it names."""
-    claims, applicants = found["claim"], found["applicant"]
+    """Write the claims that are not known, each with its applicant, its outcome and the account it names."""
+    applicants = found["applicant"]
+    is_known = pc.is_in(
+        found["claim"].column("claim_id"), value_set=pa.array(sorted(known), pa.string())
+    )
+    claims = found["claim"].filter(pc.invert(is_known))
     ids = claims.column("claim_id")
     whose = applicants.take(
         pc.index_in(ids, value_set=applicants.column("claim_id").combine_chunks())

@@ -6,34 +6,30 @@ that data is no longer the same, the decision is stale: it is shown as such and 
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
-from pipelines.intake import keys
-from pipelines.ledger import holds, tables
+from pipelines.ledger import claim_owners, holds, tables
 from pipelines.ledger.holds import Choice, Concern, Decided, Hold
-from pipelines.ledger.people import protected_ids
 from pipelines.ledger.store import record
 from pipelines.matching import comparison
 from pipelines.matching.comparison import MASK, Item, Sides
 from pipelines.outputs import zengin
-from pipelines.steps import deliveries, register, undecided, waiting_changes
+from pipelines.steps import waiting_changes
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.hold_sides import both_sides, is_supplement
 from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
 
-_SUPPLEMENT = re.compile(r"(.*)\+v(\d{3})")
 _SHORTEST = 2  # characters of a name or number that a reason must not hold
 _ACCOUNT = ("bank_code", "branch_code", "account_type", "account_number")
 
@@ -93,9 +89,9 @@ def list_holds(
         found = [
             hold for hold in _queue(c, connection) if not code or code in hold.codes.split(";")
         ]
-        chosen = found[:limit]
-        newest = holds.newest(connection, c.programme.id)
-        sides = _sides(c, connection, [h for h in chosen if h.hold_id in newest])
+        newest = _newest(c, connection)
+        chosen = [_as_decided(hold, newest.get(hold.hold_id)) for hold in found[:limit]]
+        sides = both_sides(c, connection, [h for h in chosen if h.hold_id in newest])
         listed = [
             _listed(c, hold, newest.get(hold.hold_id), sides.get(hold.hold_id), actor)
             for hold in chosen
@@ -109,20 +105,32 @@ def list_holds(
     return listed, len(found)
 
 
-def show(c: Campaign, hold: str, actor: Actor, purpose: str, day: date) -> Shown:
+def show(
+    c: Campaign, hold: str, actor: Actor, purpose: str, day: date, belongs_to: str | None = None
+) -> Shown:
     """One hold with both sides; every person whose data it is about is an audit event of its own.
+
+    belongs_to: resident number of somebody whose a claim may be that is nobody's, to be shown beside it; else whom the
+    newest decision about it says.
 
     Raises:
         NotAllowed: the actor may not see holds.
-        HoldRefused: no such hold waits.
+        HoldRefused: no such hold waits, or nobody has that number.
     """
     actor.assert_may(Act.SHOW)
     with c.ledger.write() as connection:
-        found = _find(c, connection, hold)
-        sides = _sides(c, connection, [found])[hold]
-        decided = holds.newest(connection, c.programme.id).get(hold)
-        reasons = holds.reasons(connection, c.programme.id, decided) if decided else []
+        plain = _find(c, connection, hold)
+        decided = _newest(c, connection).get(hold)
+        found = _as_decided(plain, decided)
+        if belongs_to is not None:
+            _assert_is_nobodys(plain)
+            found = replace(plain, applicant_id=_person_of_resident(c, belongs_to))
+        sides = both_sides(c, connection, [found])[hold]
+        reasons = _reasons(c, connection, found, decided) if decided else []
         is_masked = _is_masked(found, sides, actor)
+        if found != plain:  # who sees somebody beside the claim has seen the claim too
+            alone = both_sides(c, connection, [plain])[hold]
+            _record_showing(c, connection, plain, alone, actor, purpose, is_masked, day)
         _record_showing(c, connection, found, sides, actor, purpose, is_masked, day)
     items = comparison.compare(sides)
     return Shown(
@@ -139,11 +147,13 @@ def show(c: Campaign, hold: str, actor: Actor, purpose: str, day: date) -> Shown
 
 
 def decide(
-    c: Campaign, hold: str, choice: Choice, reason: str, actor: Actor, day: date, paid_claim_id: str | None = None
+    c: Campaign, hold: str, choice: Choice, reason: str, actor: Actor, day: date, paid_claim_id: str | None = None,
+    belongs_to: str | None = None,
 ) -> Decided:  # fmt: skip
     """Enter a person's decision on what that person was shown; a second person agrees by deciding the same.
 
     paid_claim_id: of several claims that are disputed, the one to pay on; the hold's own unless told.
+    belongs_to: resident number of whom a claim is that is nobody's; whom the newest decision says unless told.
 
     Raises:
         NotAllowed: the actor may not decide, or may only agree.
@@ -154,41 +164,159 @@ def decide(
     actor.assert_may(Act.AGREE)
     with c.ledger.write() as connection:
         found = _find(c, connection, hold)
-        _assert_somebodys(found)
-        sides = _sides(c, connection, [found])[hold]
-        digest = sides.fingerprint()
-        before = holds.newest(connection, c.programme.id).get(hold)
-        if choice is Choice.PAY and paid_claim_id is None:
-            agreed = before is not None and holds.continues(
-                before, found, digest, choice, before.paid_claim_id
+        if found.person_id is None:
+            decided = _decide_whose(
+                c, connection, found, choice, reason, actor, day, paid_claim_id, belongs_to
             )
-            paid_claim_id = before.paid_claim_id if before and agreed else found.claim_id
-        if not holds.continues(before, found, digest, choice, paid_claim_id):
-            actor.assert_may(Act.DECIDE)
-        _assert_reason(reason, sides)
-        _assert_was_shown(c, connection, found, digest, actor)
-        _assert_possible(c, connection, found, sides, choice, paid_claim_id)
-        decided = holds.decide(
-            connection, c.programme.id, found, digest, choice, paid_claim_id, _needed(c, found, sides),
-            actor.name, reason.strip(), day,
-        )  # fmt: skip
+        else:
+            decided = _decide_payment(
+                c, connection, found, choice, reason, actor, day, paid_claim_id, belongs_to
+            )
         failpoint("holds.before_commit")
     failpoint("holds.decided")
     return decided
 
 
+def _decide_payment(
+    c: Campaign, connection: sa.Connection, found: Hold, choice: Choice, reason: str, actor: Actor, day: date,
+    paid_claim_id: str | None, belongs_to: str | None,
+) -> Decided:  # fmt: skip
+    """About a person who is held."""
+    if choice is Choice.BELONGS or belongs_to is not None:
+        _assert_is_nobodys(found)
+    sides = both_sides(c, connection, [found])[found.hold_id]
+    digest = sides.fingerprint()
+    before = holds.newest(connection, c.programme.id).get(found.hold_id)
+    if choice is Choice.PAY and paid_claim_id is None:
+        agreed = before is not None and holds.continues(
+            before, found, digest, choice, before.paid_claim_id
+        )
+        paid_claim_id = before.paid_claim_id if before and agreed else found.claim_id
+    if not holds.continues(before, found, digest, choice, paid_claim_id):
+        actor.assert_may(Act.DECIDE)
+    _assert_reason(reason, sides)
+    _assert_was_shown(c, connection, found, digest, actor)
+    _assert_possible(c, connection, found, sides, choice, paid_claim_id)
+    return holds.decide(
+        connection, c.programme.id, found, digest, choice, paid_claim_id, _needed(c, found, sides),
+        actor.name, reason.strip(), day,
+    )  # fmt: skip
+
+
+def _decide_whose(
+    c: Campaign, connection: sa.Connection, found: Hold, choice: Choice, reason: str, actor: Actor, day: date,
+    paid_claim_id: str | None, belongs_to: str | None,
+) -> Decided:  # fmt: skip
+    """About a claim that is nobody's: it is a resident's, or it is not taken."""
+    before = claim_owners.newest(connection, c.programme.id).get(found.hold_id)
+    owner = _owner(c, found, choice, paid_claim_id, belongs_to, before)
+    meant = replace(found, applicant_id=owner) if owner else found
+    sides = both_sides(c, connection, [meant])[found.hold_id]
+    digest = sides.fingerprint()
+    is_agreement = (
+        holds.continues(before, meant, digest, choice, None)
+        and before is not None
+        and before.belongs_to == owner
+    )
+    if not is_agreement:
+        actor.assert_may(Act.DECIDE)
+    _assert_reason(reason, sides)
+    _assert_was_shown(c, connection, meant, digest, actor)
+    return claim_owners.decide(
+        connection, c.programme.id, meant, digest, choice, owner, _needed(c, meant, sides),
+        actor.name, reason.strip(), day,
+    )  # fmt: skip
+
+
+def _owner(
+    c: Campaign, found: Hold, choice: Choice, paid_claim_id: str | None, belongs_to: str | None, before: Decided | None,
+) -> str | None:  # fmt: skip
+    """Person id of whom the claim is said to be; None if it is not taken."""
+    if choice not in (Choice.BELONGS, Choice.DECLINE) or paid_claim_id is not None:
+        raise HoldRefused(
+            f"{found.hold_id}: だれの申請か分からないため、支給は決定できません。"
+            "申請者を特定する(belongs --to 住民番号)か、受け付けない(decline)を選んでください。"
+            "訂正・取下げ(この受付番号を元受付番号に書いたもの)を受け付けても解消します。"
+        )
+    if choice is Choice.DECLINE:
+        if belongs_to is not None:
+            raise HoldRefused("--to は申請者を特定する(belongs)ときだけ使えます。")
+        return None
+    if is_supplement(found.claim_id):
+        raise HoldRefused(
+            f"{found.hold_id}: あとから受け入れた明細だけの申請です。受け付けず(decline)、"
+            "その人の新しい申請を受け付けてください。"
+        )
+    if belongs_to is not None:
+        return _person_of_resident(c, belongs_to)
+    if before is None or before.belongs_to is None or before.applied_on is not None:
+        raise HoldRefused("--to に申請者の住民番号を書いてください。")
+    return before.belongs_to
+
+
+def _person_of_resident(c: Campaign, resident: str) -> str:
+    """Person id of an eligible person by resident number."""
+    people = c.people()
+    found = people.filter(pc.equal(people.column("resident_id"), resident.strip())).column(
+        "person_id"
+    )
+    if len(found) != 1:
+        raise HoldRefused(
+            "その住民番号の対象者はいません。番号を確かめてください。住民番号のない人の申請は、区で受け付けてください。"
+        )
+    return str(found[0].as_py())
+
+
+def _assert_is_nobodys(hold: Hold) -> None:
+    if hold.person_id is not None:
+        raise HoldRefused(
+            f"{hold.hold_id}: だれの申請か分かっています。belongs と --to は申請者不明の申請だけに使えます。"
+        )
+
+
+def due_claims(
+    c: Campaign, connection: sa.Connection, choice: Choice
+) -> list[tuple[Hold, Decided]]:
+    """Claims that are nobody's with a complete decision of that kind that is not stale."""
+    newest = {
+        hold_id: decided
+        for hold_id, decided in claim_owners.newest(connection, c.programme.id).items()
+        if decided.applied_on is None and decided.is_complete and decided.choice is choice
+    }
+    if not newest:
+        return []
+    found = [
+        _as_decided(hold, newest[hold.hold_id])
+        for hold in holds.unresolved_claims(connection, c.programme.id)
+        if hold.hold_id in newest
+    ]
+    sides = both_sides(c, connection, found)
+    return [
+        (hold, newest[hold.hold_id])
+        for hold in found
+        if _progress(hold, newest[hold.hold_id], sides[hold.hold_id]) is Progress.COMPLETE
+    ]
+
+
 def apply_decisions(c: Campaign, connection: sa.Connection, day: date) -> dict[str, int]:
     """Let complete decisions take effect in the caller's transaction, before the day's payments are drafted.
 
-    Returns counts: people moved, and decisions that are stale or can no longer be carried out.
+    Returns counts: people moved, decisions that are stale or can no longer be carried out, and, if any, the claims that
+    were nobody's and are not taken.
     """
+    aside = due_claims(c, connection, Choice.DECLINE)
+    claim_owners.set_aside(connection, c.programme.id, aside, day)
+    return _move_people(c, connection, day) | ({"set_aside": len(aside)} if aside else {})
+
+
+def _move_people(c: Campaign, connection: sa.Connection, day: date) -> dict[str, int]:
     newest = holds.newest(connection, c.programme.id)
     waiting = [d for d in newest.values() if d.applied_on is None and d.is_complete]
     if not waiting:
         return {"moved": 0, "stale": 0}
     complete = {d.hold_id for d in waiting}
     found = [h for h in holds.open_holds(connection, c.programme.id) if h.hold_id in complete]
-    sides = _sides(c, connection, found)
+    sides = both_sides(c, connection, found)
     due = [
         (hold, newest[hold.hold_id])
         for hold in found
@@ -208,12 +336,25 @@ def _queue(c: Campaign, connection: sa.Connection) -> list[Hold]:
     )
 
 
-def _assert_somebodys(hold: Hold) -> None:
+def _newest(c: Campaign, connection: sa.Connection) -> dict[str, Decided]:
+    """Hold id -> its newest decision, of people and of claims that are nobody's."""
+    programme = c.programme.id
+    return holds.newest(connection, programme) | claim_owners.newest(connection, programme)
+
+
+def _as_decided(hold: Hold, decided: Decided | None) -> Hold:
+    """A claim that is nobody's as the claim of whom a decision says that it is, as long as that has no effect yet."""
+    if hold.person_id is not None or decided is None or decided.applied_on is not None:
+        return hold
+    return replace(hold, applicant_id=decided.belongs_to) if decided.belongs_to else hold
+
+
+def _reasons(
+    c: Campaign, connection: sa.Connection, hold: Hold, decided: Decided
+) -> list[tuple[str, str]]:
     if hold.person_id is None:
-        raise HoldRefused(
-            f"{hold.hold_id}: だれの申請か分からないため、決定できません。"
-            "申請者に確認し、訂正・取下げ(この受付番号を元受付番号に書いたもの)を受け付けてください。"
-        )
+        return claim_owners.reasons(connection, c.programme.id, decided)
+    return holds.reasons(connection, c.programme.id, decided)
 
 
 def _find(c: Campaign, connection: sa.Connection, hold: str) -> Hold:
@@ -281,7 +422,8 @@ def _assert_was_shown(
 ) -> None:
     """A decision is on what its person saw: this very data, on the record."""
     a = tables.audit
-    subject = pseudonym(c, hold.person_id) if hold.person_id else hold.claim_id
+    whose = hold.person_id or hold.applicant_id
+    subject = pseudonym(c, whose) if whose else hold.claim_id
     query = sa.select(sa.func.count()).where(
         a.c.programme == c.programme.id, a.c.event == _SHOWN, a.c.actor == actor.name,
         a.c.subject == subject, a.c.detail.contains(f'"hold": "{hold.hold_id}"'),
@@ -358,140 +500,3 @@ def _is_protected(c: Campaign, connection: sa.Connection, claim: Mapping[str, An
         p.c.programme == c.programme.id, p.c.person_id == claim["applicant_id"]
     )
     return bool(connection.execute(query).scalar_one())
-
-
-# --- both sides, from staging ---
-
-
-def _sides(c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]) -> dict[str, Sides]:
-    """Hold id -> both sides as staging has them.
-
-    Raises:
-        KyufuError: staging no longer has a claim or a person that the ledger knows.
-    """
-    if not wanted:
-        return {}
-    claims = _staged_claims(c, connection, wanted)
-    people, heads = _register_rows(
-        c, {p for h in wanted for p in (h.person_id, h.applicant_id) if p}
-    )
-    changes = _changes(c, [*people.values(), *heads.values()])
-    protected = protected_ids(connection, c.programme.id)
-    naming = holds.claims_naming(connection, c.programme.id, wanted)
-    like = holds.claims_like(connection, c.programme.id, {hold.claim_id for hold in wanted})
-    found = {}
-    for hold in wanted:
-        claim, lines = claims[hold.claim_id]
-        person = people[hold.person_id] if hold.person_id else {}
-        applicant = people.get(hold.applicant_id or "")
-        head = heads.get(person.get("household_id") or "")
-        rows = [row for row in (person, applicant, head) if row]
-        residents = {row["resident_id"] for row in rows if row["resident_id"]}
-        payable_on = naming[hold.hold_id]
-        found[hold.hold_id] = Sides(
-            claim, comparison.line_of(lines, person) if person else None, person, applicant, head,
-            [row for resident in sorted(residents) for row in changes[resident]],
-            f"{c.programme.claims.deadline:%Y%m%d}", sorted({*payable_on[1:], *like[hold.claim_id]}),
-            sorted(protected & {row["person_id"] for row in rows}), sorted(hold.concerns), payable_on,
-        )  # fmt: skip
-    return found
-
-
-def _staged_claims(
-    c: Campaign, connection: sa.Connection, wanted: Sequence[Hold]
-) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Claim id -> (its staged row, its staged lines), from the delivery that brought it."""
-    used = deliveries.used_in(connection, c.programme.id, undecided.STEP)
-    groups: dict[tuple[date, str], dict[str, tuple[str, int | None]]] = defaultdict(dict)
-    for hold in wanted:
-        number, version = _number(hold.claim_id)
-        groups[hold.since, undecided.CHANNELS[hold.channel]][hold.claim_id] = (number, version)
-    found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    for (day, dataset), claims in groups.items():
-        for delivery in sorted(d for d in used.get(day, ()) if d.dataset == dataset):
-            here = {
-                claim: number
-                for claim, (number, version) in claims.items()
-                if claim not in found and version in (None, delivery.version)
-            }
-            found.update(_read_claims(c, delivery, here))
-    missing = {hold.claim_id for hold in wanted} - set(found)
-    if missing:
-        raise KyufuError(
-            f"保留されている申請{len(missing)}件の原本が取り込み済みのデータにありません。"
-            "stagingのバックアップを戻してください。"
-        )
-    return found
-
-
-def _number(claim_id: str) -> tuple[str, int | None]:
-    """(the claim's number, the version of its delivery if it is a supplement)."""
-    supplement = _SUPPLEMENT.fullmatch(claim_id)
-    return (supplement[1], int(supplement[2])) if supplement else (claim_id, None)
-
-
-def _read_claims(
-    c: Campaign, delivery: deliveries.Delivery, numbers: Mapping[str, str]
-) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """numbers: claim id -> claim number; those that the delivery has."""
-
-    def rows(table: str) -> list[dict[str, Any]]:
-        staged = c.staging.read(delivery.dataset, delivery.day, table, delivery.version)
-        known = pc.is_in(staged.column("claim_no"), value_set=_texts(set(numbers.values())))
-        found: list[dict[str, Any]] = staged.filter(known).to_pylist()
-        return found
-
-    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in rows("members"):
-        lines[line["claim_no"]].append(line)
-    claims = {row["claim_no"]: row for row in rows("claims")}
-    return {
-        claim: (claims[number], lines[number])
-        for claim, number in numbers.items()
-        if number in claims
-    }
-
-
-def _register_rows(
-    c: Campaign, wanted: set[str]
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """(person id -> what the register or the addition's evidence says, household id -> its head's row)."""
-    people = c.people()
-    is_wanted = pc.is_in(people.column("person_id"), value_set=_texts(wanted))
-    rows = people.filter(is_wanted)
-    rows = rows.append_column("alias_key", keys.alias_key(rows.column("name_kanji")))
-    found = {row["person_id"]: row for row in rows.to_pylist()}
-    if missing := wanted - set(found):
-        raise KyufuError(
-            f"保留に関係する{len(missing)}人が基準日台帳にも追加の対象者にもありません。台帳を点検してください。"
-        )
-    households = _texts({row["household_id"] for row in found.values() if row["household_id"]})
-    is_head = pc.starts_with(people.column("relationship"), "02")
-    of_these = pc.is_in(people.column("household_id"), value_set=households)
-    heads = people.filter(pc.and_(is_head, of_these)).to_pylist()
-    return found, {row["household_id"]: row for row in heads}
-
-
-def _texts(texts: Iterable[str]) -> pa.Array:
-    return pa.array(sorted(texts), pa.string())
-
-
-def _changes(
-    c: Campaign, people: Iterable[Mapping[str, Any]]
-) -> Mapping[str, list[dict[str, Any]]]:
-    """Resident number -> all that the register told of these people since the base date, in order."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    rows = register.changes_until(c, date.max)
-    if rows is None:
-        return found
-    residents = pa.array(
-        sorted({p["resident_id"] for p in people if p["resident_id"]}), pa.string()
-    )
-    columns = ["resident_id", "change_reason", "changed_on", "notified_on"]
-    of_people = rows.filter(pc.is_in(rows.column("resident_id"), value_set=residents))
-    seen = set()
-    for row in of_people.select(columns).to_pylist():
-        if (told := tuple(row.values())) not in seen:
-            seen.add(told)
-            found[row["resident_id"]].append(row)
-    return found

@@ -275,6 +275,13 @@ def _claim_findings(  # type: ignore[no-untyped-def]
     by_proxy = fact.proxy_kind.ne("") & fact.proxy_key.notna() & fact.holder_key.eq(fact.proxy_key)
     differs = ~fact.account_fault & fact.loose_kana_key.notna() & ~by_proxy
     differs &= fact.holder_key.fillna("").ne(fact.loose_kana_key)
+    own_claims = fact[fact.is_own_claim & fact.holder_key.ne(fact.loose_kana_key)]
+    member_holders = _join(
+        own_claims[["claim_id", "household_id", "holder_key"]],
+        candidate.loc[~candidate.protected, ["household_id", "loose_kana_key"]],
+        {"household_id": "household_id", "holder_key": "loose_kana_key"},
+    ).claim_id
+    differs |= ~fact.account_fault & fact.claim_id.isin(member_holders)
     household_proxy, member_proxy = fact.proxy_kind.eq("household"), fact.claim_id.isin(proxies)
     holds = {
         "HEAD_NOT_FOUND": ~known, "HEAD_DIED": head_died & ~only_own,

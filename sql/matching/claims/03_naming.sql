@@ -1,5 +1,6 @@
 -- Corrections and withdrawals of today with the claim they name, and whether that is their own to name: the same
--- applicant's or the same household's, nobody's, or unknown. A protected person's claim is that person's alone.
+-- applicant's or the same household's, nobody's, or unknown. A protected person's claim is that person's alone. What
+-- names itself names nothing.
 with
 
 named as (
@@ -31,4 +32,4 @@ from claim
 inner join claimant on claim.claim_id = claimant.claim_id
 left join named on claim.supersedes_id = named.claim_id
 left join person as applicant on named.applicant_id = applicant.person_id
-where claim.claim_kind in ('correction', 'withdrawal') and claim.supersedes_id is not null
+where claim.claim_kind in ('correction', 'withdrawal') and claim.supersedes_id <> claim.claim_id

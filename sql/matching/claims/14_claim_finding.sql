@@ -22,6 +22,21 @@ proxy_member as (
     where current_claim.proxy_kind = 'household'
 ),
 
+-- A protected person's own claim never pays a member of the household who is not protected, proxy or not.
+member_holder as (
+    select distinct current_claim.claim_id
+    from current_claim
+    inner join applicant on current_claim.claim_id = applicant.claim_id
+    inner join candidate
+        on
+            applicant.household_id = candidate.household_id
+            and current_claim.holder_key = candidate.loose_kana_key
+    where
+        applicant.is_own_claim
+        and not candidate.protected
+        and current_claim.holder_key <> coalesce(applicant.loose_kana_key, '')
+),
+
 -- A protected member's own claim that also names others speaks for the household, which only its head may do.
 for_others as (
     select distinct touch.claim_id
@@ -49,17 +64,23 @@ fact as (
         shared_account.claim_id is not null as account_shared,
         shared_certificate.claim_id is not null as certificate_shared,
         not current_claim.account_fault
-        and applicant.loose_kana_key is not null
-        and coalesce(current_claim.holder_key, '') <> applicant.loose_kana_key
-        and not (
-            current_claim.proxy_kind <> ''
-            and current_claim.proxy_key is not null
-            and current_claim.holder_key = current_claim.proxy_key
+        and (
+            member_holder.claim_id is not null
+            or (
+                applicant.loose_kana_key is not null
+                and coalesce(current_claim.holder_key, '') <> applicant.loose_kana_key
+                and not (
+                    current_claim.proxy_kind <> ''
+                    and current_claim.proxy_key is not null
+                    and current_claim.holder_key = current_claim.proxy_key
+                )
+            )
         ) as holder_differs
     from current_claim
     inner join applicant on current_claim.claim_id = applicant.claim_id
     left join household on applicant.household_id = household.household_id
     left join proxy_member on current_claim.claim_id = proxy_member.claim_id
+    left join member_holder on current_claim.claim_id = member_holder.claim_id
     left join for_others on current_claim.claim_id = for_others.claim_id
     left join shared_account on current_claim.claim_id = shared_account.claim_id
     left join shared_certificate on current_claim.claim_id = shared_certificate.claim_id
