@@ -121,10 +121,11 @@ def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]
     """Households and people to whom a form was sent, by the way it went."""
     e = tables.entitlement
     household = sa.distinct(sa.func.coalesce(e.c.household_id, e.c.person_id))
+    is_today = e.c.form_on == day
     query = (
-        sa.select(e.c.form_route, e.c.form_on == day, sa.func.count(household), sa.func.count())
+        sa.select(e.c.form_route, is_today, sa.func.count(household), sa.func.count())
         .where(e.c.programme == programme, e.c.form_route.is_not(None))
-        .group_by(e.c.form_route, e.c.form_on == day)
+        .group_by(e.c.form_route, is_today)  # one value, sent once: PostgreSQL takes two for two
     )
     rows = connection.execute(query).all()
     return [
@@ -137,10 +138,11 @@ def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]
 def _claims(connection: sa.Connection, programme: str, day: date) -> list[Count]:
     """Claims matched, by channel; corrected and withdrawn ones count where they came in."""
     c = tables.claim
+    is_today = c.c.day == day
     query = (
-        sa.select(c.c.channel, c.c.day == day, sa.func.count())
+        sa.select(c.c.channel, is_today, sa.func.count())
         .where(c.c.programme == programme)
-        .group_by(c.c.channel, c.c.day == day)
+        .group_by(c.c.channel, is_today)
     )
     rows = connection.execute(query).all()
     return [Count(title, *_today_and_all(rows, channel)) for channel, title in CHANNELS.items()]

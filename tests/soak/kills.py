@@ -92,9 +92,7 @@ def soak(kills: int, seed: int, folder: Path) -> Soaked:
         try:
             _play_killed(calm, home, kills, rng, done)
         except AssertionError as error:
-            raise AssertionError(
-                f"seed {seed}, after {dict(done.kills)} in {home}: {error}"
-            ) from error
+            raise AssertionError(f"seed {seed}, after {done}: {error}") from error
         done.campaigns += 1
         sys.stdout.write(f"{done}: as if undisturbed\n")
         sys.stdout.flush()
