@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from pipelines.link.parties import bank, contractor, jlis
-from pipelines.link.parties._sftp import CONNECTION_ERRORS, Mailbox
+from pipelines.link.parties._sftp import CONNECTION_ERRORS, Conflict, Mailbox
 from pipelines.link.parties.party import Party
 from tests.campaign_home import PROGRAMME_ID, faults, final_state, make_ward, rows
 from tests.crash import scenes
@@ -21,7 +21,7 @@ from tests.link_server import serve
 from tests.link_world import hash_of, world
 
 PARTIES = {"bank": bank.step, "contractor": contractor.step, "jlis": jlis.step}
-LONGEST_SECONDS = 120  # a limit for what never ends, not a speed
+LONGEST_SECONDS = 600  # a limit for what never ends, not a speed
 POLL_SECONDS = 0.05
 COUNTING = "any:0"
 
@@ -183,7 +183,7 @@ def _answering(name: str, place: Place, port: int) -> Iterator[None]:
     def answer() -> None:
         while not ended.is_set():
             with (
-                suppress(*CONNECTION_ERRORS),
+                suppress(*CONNECTION_ERRORS, Conflict),
                 closing(Mailbox("127.0.0.1", port, name, identity)) as box,
             ):
                 while not ended.wait(POLL_SECONDS):

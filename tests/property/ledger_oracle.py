@@ -20,7 +20,6 @@ DECISIONS = {
 }
 UNSENT = {"drafted", "approved"}
 AT_THE_BANK = {"sending", "delivered", "settled"}
-TO_PEOPLE = {"paid": "paid", "returned": "returned"}
 
 
 @dataclass
@@ -42,6 +41,9 @@ class PaymentModel:
     decided: bool = False
     late: bool = False
     faults: set[tuple[str, str]] = field(default_factory=set)  # open: (kind, what was told)
+    told: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # the same, open or closed: entered once
 
 
 @dataclass
@@ -167,13 +169,14 @@ class Oracle:
         """The bank says something about one payment; fault: what is wrong with the record itself."""
         payment = self.payments[key]
         kind = fault or self._judge(payment, told)
-        if kind == "repeated":
+        if kind == "repeated" or (kind, told) in payment.told:
             return
         if kind in ("fresh", "late"):
             payment.late = payment.late or kind == "late"
             self._settle(key, told)
         else:
             payment.faults.add((kind, told))
+            payment.told.add((kind, told))
             if payment.result is None and self.batches[payment.batch] in AT_THE_BANK:
                 for name in payment.people:
                     if self.people[name].live == key and self.people[name].state == "in_payment":
