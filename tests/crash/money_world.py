@@ -40,11 +40,12 @@ _NUMBER = count(1)
 class Ledgers:
     """Where the homes' ledgers are.
 
-    first: home -> URL; copy: (home, its URL, the new home) -> its URL. A SQLite file goes with its home.
+    first: home -> URL; copy: (URL, the new home) -> its URL; drop: URL. A SQLite file comes and goes with its home.
     """
 
     first: Callable[[Path], str]
-    copy: Callable[[Path, str, Path], str]
+    copy: Callable[[str, Path], str]
+    drop: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ class World:
         before = self.homes[scene]
         home = self.scratch / f"home{next(_NUMBER)}"
         shutil.copytree(before.home, home)
-        copied = replace(before, home=home, url=self.ledgers.copy(before.home, before.url, home))
+        copied = replace(before, home=home, url=self.ledgers.copy(before.url, home))
         with relay(copied) as place:
             yield place
         shutil.rmtree(home)
+        self.ledgers.drop(copied.url)
 
 
 def make_world(scratch: Path, ledgers: Ledgers) -> World:
@@ -95,9 +97,7 @@ def make_world(scratch: Path, ledgers: Ledgers) -> World:
         made.homes[scene] = standing
         after = scratch / f"after_{scene}"
         shutil.copytree(standing.home, after)
-        standing = replace(
-            standing, home=after, url=ledgers.copy(standing.home, standing.url, after)
-        )
+        standing = replace(standing, home=after, url=ledgers.copy(standing.url, after))
         with relay(standing) as place:
             told = play(place, scene)
         assert (told.exitcode, told.refused) == (0, None), f"{scene}: {told}"

@@ -64,7 +64,7 @@ WORKERS = 8
 
 @pytest.fixture(scope="module")
 def ledgers() -> Ledgers:
-    return Ledgers(sqlite_url, lambda _home, _url, new: sqlite_url(new))
+    return Ledgers(sqlite_url, lambda _url, home: sqlite_url(home), lambda _url: None)
 
 
 @pytest.fixture(scope="module")

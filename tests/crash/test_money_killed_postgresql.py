@@ -19,10 +19,13 @@ def ledgers():
     """Every home's ledger is a database; a copy's is made from it as a template, and goes with the server."""
     with serve(require("postgresql"), **FORGETFUL) as server:
 
-        def copy(_home, url, _new):
+        def copy(url, _home):
             return server.create(f"ledger{next(_NUMBER)}", sa.make_url(url).database)
 
-        yield Ledgers(lambda _home: server.create("ledger"), copy)
+        def drop(url):
+            server.command(f'drop database "{sa.make_url(url).database}" with (force)')
+
+        yield Ledgers(lambda _home: server.create("ledger"), copy, drop)
 
 
 def test_the_ledger_here_is_postgresql(world):
