@@ -7,6 +7,8 @@ INSTALLED := $(VENV)/.installed
 RESIDENTS ?= 350000
 SEED ?= 1
 MUTATIONS ?= 5000
+KILLS ?= 300
+REPEATS ?= 25
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -52,8 +54,10 @@ bench: setup ## time, memory and accuracy: intake, linkage, claims, a peak day o
 	$(BIN)/python -m tests.bench.delivery --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.campaign --residents $(RESIDENTS) --seed $(SEED)
 
-soak: setup ## damage good input files 5,000 times and prove every outcome (MUTATIONS, SEED)
+soak: setup ## damage 5,000 inputs, kill 300 campaigns' processes, repeat 25 Airflow runs: prove every outcome (SEED)
 	$(BIN)/python -m tests.soak.intake --mutations $(MUTATIONS) --seed $(SEED)
+	$(BIN)/python -m tests.soak.kills --kills $(KILLS) --seed $(SEED)
+	$(BIN)/python -m tests.soak.backfills --repeats $(REPEATS) --seed $(SEED)
 
 synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)
 	$(BIN)/kyufu synth --residents $(RESIDENTS) --seed $(SEED) --out var/ward

@@ -1,9 +1,10 @@
 """Named places where a crash test can kill the process, as a power cut would.
 
-A test sets ``KYUFU_FAILPOINT`` to one name (``name``, or ``name:3`` for the third time) in a child
-process; the child sends itself SIGKILL when it reaches that place, so no handler, no ``finally``
-and no buffer flush runs. Without the variable a failpoint does nothing. It can only end the
-process, never change what the process does.
+A test sets ``KYUFU_FAILPOINT`` to one name (``name``, or ``name:3`` for the third time; ``any:17``
+for the seventeenth place that is reached, whichever it is) in a child process; the child sends
+itself SIGKILL when it reaches that place, so no handler, no ``finally`` and no buffer flush runs.
+Without the variable a failpoint does nothing. It can only end the process, never change what the
+process does. ``any:0`` counts every place in ``passed`` and ends nothing.
 
 | name | place |
 | --- | --- |
@@ -20,6 +21,8 @@ process, never change what the process does.
 | approvals.decided | one person's decision is in the ledger, the next person's is not |
 | holds.before_commit | a person's decision about a hold is in its transaction, nothing is committed |
 | holds.decided | a person's decision about a hold is in the ledger, the caller does not know it yet |
+| ledger.before_commit | a transaction that may write has done its work, nothing is committed |
+| ledger.after_commit | it is committed, the caller does not know it yet |
 | ledger.before_commit.STEP | a step has done its work in its transaction, nothing is committed |
 | ledger.after_commit.STEP | the step is committed, the caller does not know it yet |
 | outbox.packed | a release is sealed and stored, the ledger does not know it yet |
@@ -40,14 +43,15 @@ import signal
 from collections import Counter
 
 VARIABLE = "KYUFU_FAILPOINT"
-_passed: Counter[str] = Counter()
+ANY = "any"
+passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
     """Kill this process with SIGKILL if ``KYUFU_FAILPOINT`` names this place, for the wanted time."""
     wanted, _, time = os.environ.get(VARIABLE, "").partition(":")
-    if wanted != name:
+    if wanted not in (name, ANY):
         return
-    _passed[name] += 1
-    if _passed[name] == int(time or 1):
+    passed[name] += 1
+    if passed.total() == int(time or 1):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +24,9 @@ DECIDED = (
     "entitlement", "entitlement_event", "protection", "addition", "claim", "finding", "batch", "payment",
     "payment_item", "recovery", "recovery_entry", "unreconciled_result", "late_return", "deficiency_letter",
     "money_decision", "money_reason", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
+    "sending_stop", "sending_resume",
 )  # fmt: skip
+CHILDREN_END_SECONDS = 60.0
 RELEASED = ("name", "recipient", "records", "people", "sum_yen", "sha256", "state", "acknowledged")
 
 
@@ -66,15 +69,20 @@ def run_campaign(
     )  # fmt: skip
 
 
+def sqlite_url(home: Path) -> str:
+    """The ledger that a home has unless another one is named."""
+    return f"sqlite:///{home / 'ledger.sqlite'}"
+
+
 def rows(
-    home: Path, table: str, columns: tuple[str, ...] | None = None
+    home: Path, table: str, columns: tuple[str, ...] | None = None, url: str | None = None
 ) -> list[tuple[object, ...]]:
     """A ledger table's rows, sorted; an event's number is its place and left out."""
     source = tables.metadata.tables[table]
     chosen = [
         c for c in source.c if c.name != "event_id" and (columns is None or c.name in columns)
     ]
-    engine = open_engine(f"sqlite:///{home / 'ledger.sqlite'}")
+    engine = open_engine(url or sqlite_url(home))
     try:
         with engine.connect() as connection:
             return sorted((tuple(row) for row in connection.execute(sa.select(*chosen))), key=repr)
@@ -82,12 +90,12 @@ def rows(
         engine.dispose()
 
 
-def final_state(home: Path) -> dict[str, object]:
+def final_state(home: Path, url: str | None = None) -> dict[str, object]:
     """Everything that must not depend on how often the campaign was started."""
     bank = home / "link" / "work" / "bank" / "posted"
     return {
-        **{name: rows(home, name) for name in DECIDED},
-        "release": rows(home, "release", RELEASED),
+        **{name: rows(home, name, url=url) for name in DECIDED},
+        "release": rows(home, "release", RELEASED, url),
         "payloads": {p.parent.name: _hash(p) for p in (home / "releases").glob("*/payload")},
         "posted": {p.name: p.read_text() for p in bank.iterdir()} if bank.is_dir() else {},
         "at the parties": sorted(
@@ -97,9 +105,9 @@ def final_state(home: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
-def faults(home: Path) -> list[str]:
+def faults(home: Path, url: str | None = None) -> list[str]:
     """What the ledger itself finds wrong; also fails if the audit chain is broken."""
-    engine = open_engine(f"sqlite:///{home / 'ledger.sqlite'}")
+    engine = open_engine(url or sqlite_url(home))
     try:
         with engine.connect() as connection:
             verify_chain(connection)
@@ -117,6 +125,24 @@ def half_written(home: Path) -> list[str]:
         *home.glob("link/homes/*/inbox/*.tmp"),
     ]
     return sorted(str(p.relative_to(home)) for p in found)
+
+
+def await_the_end_of_the_children(home: Path) -> None:
+    """Wait until every process that works in a killed campaign's home has ended by itself."""
+    last_moment = time.monotonic() + CHILDREN_END_SECONDS
+    while left := [pid for pid, line in _commands() if str(home) in line and pid != os.getpid()]:
+        assert time.monotonic() < last_moment, f"{len(left)} children outlive the killed campaign"
+        time.sleep(0.05)
+
+
+def _commands() -> list[tuple[int, str]]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            found.append((int(folder.name), (folder / "cmdline").read_text(errors="replace")))
+        except OSError:  # it ended meanwhile
+            continue
+    return found
 
 
 def _hash(path: Path) -> str:

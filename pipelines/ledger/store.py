@@ -48,6 +48,8 @@ class Ledger:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": _LOCK})
             yield connection
+            failpoint("ledger.before_commit")
+        failpoint("ledger.after_commit")
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

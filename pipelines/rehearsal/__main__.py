@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -20,12 +21,15 @@ from pipelines.rehearsal.start import Running, everything
 SERVE_PORT = 8080
 
 
-def run(airflow_home: Path) -> int:
-    """Play every day of the inputs; 0 if every run succeeded and everybody is accounted for."""
+def run(airflow_home: Path, then: Callable[[Running, Api], None] = lambda *_: None) -> int:
+    """Play every day of the inputs; 0 if every run succeeded and everybody is accounted for.
+
+    then: what the operator does after the days, while everything is still up.
+    """
     with Screen() as screen:
         with everything(airflow_home, screen) as running:
             before = paid_people(running.campaign)
-            _play(running, screen)
+            _play(running, screen, then)
             paid = paid_people(running.campaign) - before
             summary = summarise(running.campaign, screen.seconds)
             write(running.campaign, summary)
@@ -56,7 +60,7 @@ def serve(airflow_home: Path) -> int:
             time.sleep(1)
 
 
-def _play(running: Running, screen: Screen) -> None:
+def _play(running: Running, screen: Screen, then: Callable[[Running, Api], None]) -> None:
     place = running.place
     days = campaign_days(place.settings.inputs)
     screen.expect(len(days) * len(DAGS))
@@ -79,6 +83,7 @@ def _play(running: Running, screen: Screen) -> None:
         for day in days:
             running.relay.set_business_date(day)
             player.play(day, attempt)
+        then(running, operator)
     finally:
         approvers.stop()
 

@@ -61,6 +61,20 @@ class Api:
         """Mark a run as failed."""
         self._send("PATCH", f"/api/v2/dags/{dag}/dagRuns/{run_id}", json={"state": "failed"})
 
+    def clear(self, dag: str, run_id: str) -> None:
+        """Let every task of a run that has ended run again."""
+        path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/clear"
+        self._send("POST", path, json={"dry_run": False, "only_failed": False})
+
+    def backfill(self, dag: str, day: str) -> None:
+        """Backfill a DAG with a daily schedule for a business day, also if that is done."""
+        midnight = f"{day}T00:00:00+09:00"
+        body = {
+            "dag_id": dag, "from_date": midnight, "to_date": midnight, "reprocess_behavior": "completed",
+            "max_active_runs": 1,
+        }  # fmt: skip
+        self._send("POST", "/api/v2/backfills", json=body)
+
     def pending_approvals(self) -> list[Json]:
         """The task instances that wait for an answer."""
         params = {"response_received": False, "limit": 100}

@@ -138,10 +138,11 @@ def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]
 def _claims(connection: sa.Connection, programme: str, day: date) -> list[Count]:
     """Claims matched, by channel; corrected and withdrawn ones count where they came in."""
     c = tables.claim
+    is_today = c.c.day == day
     query = (
-        sa.select(c.c.channel, c.c.day == day, sa.func.count())
+        sa.select(c.c.channel, is_today, sa.func.count())
         .where(c.c.programme == programme)
-        .group_by(c.c.channel, c.c.day == day)
+        .group_by(c.c.channel, is_today)
     )
     rows = connection.execute(query).all()
     return [Count(title, *_today_and_all(rows, channel)) for channel, title in CHANNELS.items()]

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.failpoints import failpoint
 from pipelines.ledger import money_decisions, recoveries, results
 from pipelines.ledger.money_decisions import Decision
 from pipelines.ledger.people import protected_ids
@@ -127,7 +126,6 @@ def open_recovery(c: Campaign, recovery_id: str, reason: str, actor: Actor, day:
             record(
                 connection, c.programme.id, "recovery.opened", actor.name, recovery_id, detail, day
             )
-        failpoint("recovery.before_commit")
     return decided
 
 
@@ -215,7 +213,6 @@ def decide_result(
             results.apply_decision(connection, c.programme.id, payment_key, choice, reference, day)
             detail = {"choice": str(choice), "faults": content["faults"]}
             record(connection, c.programme.id, "results.decided", actor.name, subject, detail, day)
-        failpoint("results.decision.before_commit")
     return decided
 
 

@@ -4,16 +4,15 @@ Each test kills a real process with SIGKILL at its first coming to the place (`p
 wherever the kills before it left the home. The last test lets it finish. Numbers as in the project's list of faults.
 """
 
-import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.campaign_home import (
+    await_the_end_of_the_children,
     campaign_command,
     environment,
     faults,
@@ -25,27 +24,19 @@ from tests.campaign_home import (
 )
 
 DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}
-CHILDREN_END_SECONDS = 60.0
 
-# in the order in which a campaign comes to them
+# in the order in which a campaign comes to them; payment and delivery are killed in `test_money_killed.py`
 PLACES = {
     "inbox.staged": "a dataset is staged, the ledger does not know it",
     "ledger.before_commit.register.freeze": "the snapshot in its transaction",
     "files.before_rename": "the draft of the lists' effects under its temporary name",
     "approvals.decided": "one of two approvals given",
     "ledger.before_commit.forms.build": "the forms' bytes stored, not in the ledger",
-    "outbox.packed": "f01: sealed, unknown to the ledger",
-    "link.mid_upload": "f02: half of the file at the contractor",
-    "link.after_rename": "f03: the file has its final name, not its manifest",
+    "link.mid_upload": "f02: half of the forms at the contractor",
     "outbox.sent": "f03: published, the ledger says it is being sent",
     "ledger.before_commit.claims.decide": "the first day's decisions in their transaction",
     "ledger.after_commit.payments.draft": "people are in payment, nobody has approved",
-    "payments.sending": "f01: the batch is marked as sending",
-    "link.before_rename": "f02: the payment file complete under its temporary name",
     "link.after_manifest": "f03: the bank may be posting",
-    "payments.sent": "the bank has acknowledged, the batch does not know",
-    "results.read": "the bank's result read, not recorded",
-    "ledger.before_commit.results.notices": "notices stored, not in the ledger",
 }
 
 
@@ -66,30 +57,6 @@ class Killed:
         with process.stderr:
             said = process.stderr.read().decode()
         assert process.wait(120) == -signal.SIGKILL, f"it did not come to {place}: {said}"
-
-    def children(self) -> list[int]:
-        """Processes that work in this home."""
-        return [
-            pid for pid, command in _commands() if str(self.home) in command and pid != os.getpid()
-        ]
-
-    def await_the_end_of_the_children(self) -> None:
-        last_moment = time.monotonic() + CHILDREN_END_SECONDS
-        while left := self.children():
-            assert time.monotonic() < last_moment, (
-                f"{len(left)} children outlive the killed campaign"
-            )
-            time.sleep(0.05)
-
-
-def _commands() -> list[tuple[int, str]]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            found.append((int(folder.name), (folder / "cmdline").read_text(errors="replace")))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +82,7 @@ def killed(inputs, undisturbed, tmp_path_factory):
 @pytest.mark.parametrize("place", PLACES)
 def test_killed(killed, place):
     killed.at(place)
-    killed.await_the_end_of_the_children()
+    await_the_end_of_the_children(killed.home)
     if place != "inbox.staged":
         assert faults(killed.home) == []
 
