@@ -31,7 +31,10 @@ class Sent:
 def unacknowledged(
     connection: sa.Connection, programme: str, days: Mapping[str, int]
 ) -> list[Sent]:
-    """Every delivery on its way, the longest due first. days: party -> days it has to acknowledge one."""
+    """Every delivery on its way, the longest due first.
+
+    days: party -> days it has to acknowledge one; none for a party that is not named.
+    """
     r, a = tables.release, tables.audit
     started = (
         sa.select(sa.func.max(a.c.business_date))
@@ -46,6 +49,6 @@ def unacknowledged(
     found = []
     for name, recipient, records, state, sent_on, made_on in connection.execute(query):
         since = sent_on or made_on
-        due = since + timedelta(days=days[recipient])
+        due = since + timedelta(days=days.get(recipient, 0))
         found.append(Sent(name, recipient, records, state, since, due))
     return sorted(found, key=lambda sent: (sent.due, sent.name))
