@@ -14,6 +14,7 @@ from pipelines.ledger.holds import Choice
 from pipelines.matching.comparison import MASK
 from pipelines.steps import claims, holds
 from pipelines.steps.holds import HoldRefused, Progress
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.roles import NotAllowed
 from tests.unit.holds.holds_world import (
     _BY_NUMBER,
@@ -232,7 +233,10 @@ def test_who_did_not_see_the_person_beside_the_claim_decides_nothing(ward):
 
 def test_the_showing_beside_a_person_is_recorded_about_both(ward):
     holds.show(ward, _number(ward, "KX"), STEWARD, "確認", TODAY, "0000000005")
-    assert [row[1] for row in audit(ward, "hold.shown")[-2:]] == ["KX", pid("5")]
+    assert [row[1] for row in audit(ward, "hold.shown")[-2:]] == [
+        "KX",
+        pseudonym(ward, pid("5")),
+    ]
 
 
 @pytest.mark.parametrize(
