@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -50,12 +51,12 @@ class Declared:
     account_hash: str
     content_hash: str
 
-    @property
+    @cached_property
     def people(self) -> int:
         """How many people are paid."""
         return sum(len(p.people) for p in self.payments)
 
-    @property
+    @cached_property
     def sum_yen(self) -> int:
         """The batch's total."""
         return sum(p.amount_yen for p in self.payments)
