@@ -96,7 +96,7 @@ def give(
         _update(connection, programme, claim_id, values)
         connection.execute(sa.delete(f).filter_by(programme=programme, claim_id=claim_id))
     if given:
-        detail = {"claims": len(given), "people": [d.belongs_to for d in given]}
+        detail = {"claims": len(given), "holds": [d.hold_id for d in given]}
         record(connection, programme, "claims.given", "system", f"claims:{day}", detail, day)
 
 

@@ -140,6 +140,7 @@ def test_a_claim_that_two_people_give_to_its_household_is_decided_in_the_next_ma
     assert _outcome(ward, "KN") == ("unresolved", None)
     _say(ward, "KN", actor=APPROVER)
     assert _queue(ward)["KN"].progress is Progress.COMPLETE
+    number = _number(ward, "KN")
     told = claims.match_and_decide(ward, DAY5)
     assert (told["claims"], told["given"], told["decided"]) == (0, 1, {"approved": 1})
     assert _outcome(ward, "KN") == ("paid", pid("3"))
@@ -147,7 +148,8 @@ def test_a_claim_that_two_people_give_to_its_household_is_decided_in_the_next_ma
     assert "HEAD_NOT_FOUND" not in _codes(ward, "KN")
     assert "KN" not in _queue(ward)
     given = audit(ward, "claims.given")
-    assert [detail["people"] for _, _, detail in map(_read_detail, given)] == [[pid("3")]]
+    assert [detail["holds"] for _, _, detail in map(_read_detail, given)] == [[number]]
+    assert pid("3") not in str(given)
     assert claims.match_and_decide(ward, DAY6)["decided"] == {}  # once
 
 
