@@ -34,7 +34,7 @@ serve: setup ## start Airflow and the link, print the address and the logins, st
 	$(BIN)/python -m pipelines.rehearsal serve
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup ## what CI runs: format, lint, types, SQL lint, tests
 	$(BIN)/ruff format --check .
@@ -57,6 +57,7 @@ bench: setup ## time, memory and accuracy: intake, linkage, claims, a peak day o
 soak: setup ## damage 5,000 inputs, kill 300 campaigns' processes, repeat 25 Airflow runs: prove every outcome (SEED)
 	$(BIN)/python -m tests.soak.intake --mutations $(MUTATIONS) --seed $(SEED)
 	$(BIN)/python -m tests.soak.kills --kills $(KILLS) --seed $(SEED)
+	KYUFU_EVERY_COMMIT=1 $(BIN)/python -m pytest tests/crash/test_money_killed.py tests/crash/test_money_killed_postgresql.py
 	$(BIN)/python -m tests.soak.backfills --repeats $(REPEATS) --seed $(SEED)
 
 synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)

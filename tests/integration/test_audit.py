@@ -163,7 +163,8 @@ def test_a_stopped_send_is_not_started_and_goes_on_after_the_resume(
     _stops(home, (stops.resume, "two"), (stops.resume, "three"))
     assert run_campaign(inputs, home).returncode == 0
     expected, found = final_state(finished), final_state(home)
-    assert [key for key in expected if found[key] != expected[key]] == []
+    stopped_and_resumed = {"sending_stop", "sending_resume"}
+    assert {key for key in expected if found[key] != expected[key]} == stopped_and_resumed
 
 
 def _verify(home):
