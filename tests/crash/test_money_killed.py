@@ -132,10 +132,9 @@ def _times(world: World, scene: str, place: str) -> range:
     """Which passings of a place are killed: the first; of the commits as many as there is time for."""
     if place not in COMMITS:
         return range(1, 2)
+    step = 2 if world.homes[scene].url.startswith("sqlite") else 6
     if os.environ.get("KYUFU_EVERY_COMMIT"):
         step = 1
-    else:
-        step = 2 if world.homes[scene].url.startswith("sqlite") else 6
     return range(1, world.passed[scene][place] + 1, step)
 
 
