@@ -27,6 +27,8 @@ DECIDED = (
     "sending_stop", "sending_resume",
 )  # fmt: skip
 CHILDREN_END_SECONDS = 60.0
+THREE_DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}
+"""Register, lists and forms; online claims and payments; postal claims, changes and notices."""
 RELEASED = ("name", "recipient", "records", "people", "sum_yen", "sha256", "state", "acknowledged")
 
 

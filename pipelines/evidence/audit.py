@@ -5,7 +5,6 @@ names records by number, files and batches by name, and nobody.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,7 @@ import sqlalchemy as sa
 from pipelines.intake.staging import sha256
 from pipelines.ledger import payments, stops, tables
 from pipelines.ledger.balance import take_balance
-from pipelines.ledger.payments import Payment
-from pipelines.ledger.store import EVENTS, chain_faults, events_digest, fetch_plain, read_chain
+from pipelines.ledger.store import EVENTS, chain_faults, events_digest, newest_of_person, read_chain
 from pipelines.steps import manifests
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.manifests import Stored
@@ -114,19 +112,13 @@ def _events(connection: sa.Connection, programme: str, own: Chain) -> Iterator[s
     ).scalars()
     unbound = _outside(ids, sorted(ranges))
     yield from _few(f"状態の記録{number}番: 監査記録にありません" for number in unbound)
-    newest = (
-        sa.select(v.c.person_id, sa.func.max(v.c.event_id).label("event_id"))
-        .where(v.c.programme == programme)
-        .group_by(v.c.person_id)
-        .subquery()
-    )
+    newest = newest_of_person(v.c.event_id).label("newest")
+    stands = sa.func.coalesce(newest_of_person(v.c.to_state), "")
     parted = connection.execute(
-        sa.select(newest.c.event_id)
+        sa.select(newest)
         .select_from(e)
-        .outerjoin(newest, newest.c.person_id == e.c.person_id)
-        .outerjoin(v, v.c.event_id == newest.c.event_id)
-        .where(e.c.programme == programme, sa.func.coalesce(v.c.to_state, "") != e.c.state)
-        .order_by(newest.c.event_id)
+        .where(e.c.programme == programme, stands != e.c.state)
+        .order_by(newest)
     ).scalars()
     yield from _few(
         f"状態の記録{number}番の人の今の状態が、その記録と違います"
@@ -214,7 +206,6 @@ def _batches(connection: sa.Connection, programme: str, own: Chain) -> Iterator[
     """Every batch and its payments against what was declared, account by account and yen by yen."""
     voided, batches = _voided(own), _rows(connection, tables.batch, programme)
     drafted = {batch: (number, detail) for number, _, batch, detail in _of(own, "batch.drafted")}
-    content = _contents(connection, programme)
     for row in batches:
         batch = row["batch_id"]
         if batch not in drafted:
@@ -224,7 +215,8 @@ def _batches(connection: sa.Connection, programme: str, own: Chain) -> Iterator[
         declared = (told.get("payments"), told.get("sum_yen"), told.get("content"))
         if (row["payments"], row["sum_yen"], row["content_hash"]) != declared:
             yield f"振込 {batch}: 台帳の件数・金額・内容が監査記録{number}番と違います"
-        if content.get(batch) != told.get("content"):
+        held = payments.read_batch(connection, programme, batch)
+        if payments.content_hash(held) != told.get("content"):
             yield f"振込 {batch}: 支払の宛先か金額が監査記録{number}番の内容と違います"
         if (row["state"] == "rejected") != (batch in voided):
             yield f"振込 {batch}: 台帳の状態{row['state']}が取消しの監査記録と違います"
@@ -259,26 +251,6 @@ def _amounts(connection: sa.Connection, programme: str) -> Iterator[str]:
         .order_by(p.payment_key)
     ).scalars()
     yield from _few(f"支払 {key}: 台帳の額か人数が、その内訳と違います" for key in parted)
-
-
-def _contents(connection: sa.Connection, programme: str) -> dict[str, str]:
-    """Batch id -> the hash of its payments as the ledger holds them."""
-    people: dict[str, dict[str, int]] = defaultdict(dict)
-    i = tables.payment_item.c
-    items = sa.select(i.payment_key, i.person_id, i.amount_yen).where(i.programme == programme)
-    for key, person, yen in fetch_plain(connection, items):
-        people[key][person] = yen
-    p = tables.payment.c
-    columns = (
-        p.batch_id, p.payment_key, p.claim_id, p.attempt, p.follows, p.bank_code, p.branch_code, p.account_type,
-        p.account_number, p.payee_kana,
-    )  # fmt: skip
-    found: dict[str, list[Payment]] = defaultdict(list)
-    for batch, key, claim, attempt, follows, *account in fetch_plain(
-        connection, sa.select(*columns).where(p.programme == programme)
-    ):
-        found[batch].append(Payment(key, claim, attempt, follows, people[key], *account))
-    return {batch: payments.content_hash(of_batch) for batch, of_batch in found.items()}
 
 
 def _decisions(connection: sa.Connection, programme: str, own: Chain) -> Iterator[str]:

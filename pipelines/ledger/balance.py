@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import recoveries, tables
 from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import newest_of_person
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,7 @@ def _one(connection: sa.Connection, query: sa.Select[int]) -> int:
 def _last_event_mismatches(programme: str) -> sa.Select[int]:
     """People whose state is not where their last event left them."""
     e, v = tables.entitlement, tables.entitlement_event
-    last = (
-        sa.select(v.c.to_state)
-        .where(v.c.programme == e.c.programme, v.c.person_id == e.c.person_id)
-        .order_by(v.c.event_id.desc())
-        .limit(1)
-        .correlate(e)
-        .scalar_subquery()
-    )
+    last = newest_of_person(v.c.to_state)
     return (
         sa.select(sa.func.count())
         .select_from(e)

@@ -251,6 +251,19 @@ def last_event(connection: sa.Connection) -> int:
     return int(connection.execute(newest).scalar_one())
 
 
+def newest_of_person(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    """That column of the last event of the person whose entitlement the statement around it reads."""
+    e, v = tables.entitlement, tables.entitlement_event
+    return (
+        sa.select(column)
+        .where(v.c.programme == e.c.programme, v.c.person_id == e.c.person_id)
+        .order_by(v.c.event_id.desc())
+        .limit(1)
+        .correlate(e)
+        .scalar_subquery()
+    )
+
+
 def _assert_allowed(kinds: Iterable[Sequence[Any]], what: str) -> None:
     wrong = sorted(
         f"{a} -> {b}"

@@ -52,18 +52,14 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
     """
     cells = _cells(data, profile)
     names = _shared_names(profile)
-    file_row = pa.array(np.arange(2, 2 + cells.num_rows), pa.int64())
-    shared = cells.select(range(len(names))).rename_columns(names)
-    filled = _assert_members_in_order(cells, len(names))
+    rows = cells.num_rows
+    shared = dict(zip(names, cells.columns, strict=False))
     parts = []
-    for slot, is_filled in enumerate(filled):
+    for slot, is_filled in enumerate(_assert_members_in_order(cells, len(names))):
         first = len(names) + slot * _WIDTH
-        member = cells.select(range(first, first + _WIDTH)).rename_columns(list(MEMBER_COLUMNS))
-        part = shared.add_column(0, "file_row", file_row)
-        part = part.add_column(1, "slot", pa.array(np.full(cells.num_rows, slot + 1), pa.int64()))
-        for name in MEMBER_COLUMNS:
-            part = part.append_column(name, member[name])
-        parts.append(part.filter(pa.array(is_filled)))
+        member = dict(zip(MEMBER_COLUMNS, cells.columns[first : first + _WIDTH], strict=True))
+        place = {"file_row": np.arange(2, 2 + rows), "slot": np.full(rows, slot + 1)}
+        parts.append(pa.table({**place, **shared, **member}).filter(pa.array(is_filled)))
     people = pa.concat_tables(parts).sort_by([("file_row", "ascending"), ("slot", "ascending")])
     if profile.amount_yen_per_person is None:
         nothing = pa.repeat(pa.scalar("", pa.large_string()), people.num_rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaign_home import (
+    THREE_DAYS,
     await_the_end_of_the_children,
     campaign_command,
     environment,
@@ -22,8 +23,6 @@ from tests.campaign_home import (
     rows,
     run_campaign,
 )
-
-DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}
 
 # in the order in which a campaign comes to them; payment and delivery are killed in `test_money_killed.py`
 PLACES = {
@@ -61,7 +60,7 @@ class Killed:
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    return make_ward(tmp_path_factory.mktemp("ward") / "inputs", 200, 7, DAYS)
+    return make_ward(tmp_path_factory.mktemp("ward") / "inputs", 200, 7, THREE_DAYS)
 
 
 @pytest.fixture(scope="module")

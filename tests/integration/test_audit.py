@@ -20,7 +20,7 @@ from pipelines.steps import manifests, outbox
 from pipelines.steps.campaign import open_campaign
 from pipelines.steps.manifests import LedgerBehind
 from pipelines.terminal import no_link
-from tests.campaign_home import PROGRAMME, final_state, make_ward, run_campaign
+from tests.campaign_home import PROGRAMME, THREE_DAYS, final_state, make_ward, run_campaign
 from tests.link_world import PARTIES, small_keys
 
 DAY = date(2020, 6, 3)
@@ -28,8 +28,7 @@ DAY = date(2020, 6, 3)
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    days = {"2020-05-18", "2020-05-20", "2020-06-03"}
-    return make_ward(tmp_path_factory.mktemp("ward") / "inputs", 150, 7, days)
+    return make_ward(tmp_path_factory.mktemp("ward") / "inputs", 150, 7, THREE_DAYS)
 
 
 @pytest.fixture(scope="module")

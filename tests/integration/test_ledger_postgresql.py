@@ -4,19 +4,11 @@ The server is this module's own: a new cluster in a temporary folder, run as a u
 through a socket in that folder.
 """
 
-import os
-import pwd
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -24,6 +16,7 @@ from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine, open_ledger
 from pipelines.ledger.store import Ledger
 from tests.components import require
+from tests.postgresql_server import FORGETFUL, Server, serve
 from tests.unit.ledger import (
     test_approvals,
     test_balance,
@@ -64,79 +57,17 @@ _NUMBER = count(1)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Path]:
-    """The socket folder of a running PostgreSQL with a migrated database `ledger`."""
-    program = Path(require("postgresql")).resolve()
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    account = {"user": user, "group": pwd.getpwnam(user).pw_gid} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="kyufu-pg-"))
-    shutil.chown(folder, user)
-    data = folder / "data"
-    initdb = [
-        program.with_name("initdb"),
-        "-D",
-        data,
-        "-U",
-        "kyufu",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "--auth=trust",
-    ]
-    subprocess.run(
-        [*initdb, "--no-sync"], check=True, cwd=folder, stdout=subprocess.DEVNULL, extra_groups=[] if account else None,
-        **account,
-    )  # fmt: skip
-    settings = {
-        "listen_addresses": "", "unix_socket_directories": str(folder), "max_connections": "50",
-        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
-    }  # fmt: skip
-    flags = [f"--{name}={value}" for name, value in settings.items()]
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(
-        [program, "-D", data, *flags], cwd=folder, stdout=log, stderr=log,
-        extra_groups=[] if account else None, **account
-    )  # fmt: skip
-    try:
-        _wait(folder, process)
-        _command(folder, "create database ledger")
-        open_ledger(_url(folder, "ledger")).dispose()
-        yield folder
-    finally:
-        process.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing is kept
-        process.wait(timeout=90)
-        log.close()
-        shutil.rmtree(folder)
-
-
-def _wait(folder: Path, process: subprocess.Popen) -> None:
-    last_moment = time.monotonic() + 90
-    while True:
-        try:
-            _command(folder, "select 1")
-        except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > last_moment:
-                pytest.fail((folder / "log").read_text())
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _command(folder: Path, statement: str) -> None:
-    with psycopg.connect(
-        host=str(folder), user="kyufu", dbname="postgres", autocommit=True
-    ) as connection:
-        connection.execute(statement)
-
-
-def _url(folder: Path, database: str) -> str:
-    return f"postgresql://kyufu@/{database}?host={folder}"
+def server() -> Iterator[Server]:
+    """A running PostgreSQL with a migrated database `ledger`."""
+    with serve(require("postgresql"), **FORGETFUL) as running:
+        open_ledger(running.create("ledger")).dispose()
+        yield running
 
 
 @pytest.fixture(scope="module")
-def engine(server: Path) -> Iterator[sa.Engine]:
+def engine(server: Server) -> Iterator[sa.Engine]:
     """The one migrated database that the tests share, one after the other."""
-    opened = open_engine(_url(server, "ledger"))
+    opened = open_engine(server.url("ledger"))
     yield opened
     opened.dispose()
 
@@ -154,11 +85,9 @@ def ledger(engine: sa.Engine) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def unmigrated(server: Path) -> str:
+def unmigrated(server: Server) -> str:
     """The URL of an empty database."""
-    database = f"empty{next(_NUMBER)}"
-    _command(server, f"create database {database}")
-    return _url(server, database)
+    return server.create(f"empty{next(_NUMBER)}")
 
 
 def test_the_ledger_here_is_postgresql(ledger: Ledger) -> None:

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from pipelines.ledger.engine import open_engine
 from tests.campaign_home import (
+    THREE_DAYS,
     await_the_end_of_the_children,
     campaign_command,
     environment,
@@ -35,7 +36,6 @@ from tests.campaign_home import (
 )
 
 RESIDENTS, WARD_SEED = 150, 7
-DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}
 PLACES_TO_A_KILL = 15  # on average; an undisturbed campaign comes to about 300
 KILLS_A_CAMPAIGN = 5  # by the clock, on average
 LONGEST_SECONDS = 600
@@ -69,7 +69,7 @@ def play_undisturbed(folder: Path) -> Undisturbed:
     Raises:
         AssertionError: it does not succeed.
     """
-    inputs = make_ward(folder / "inputs", RESIDENTS, WARD_SEED, DAYS)
+    inputs = make_ward(folder / "inputs", RESIDENTS, WARD_SEED, THREE_DAYS)
     home = folder / "undisturbed"
     started = time.monotonic()
     done = run_campaign(inputs, home)
