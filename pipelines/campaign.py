@@ -13,7 +13,17 @@ from pipelines.link.pki import create_demonstration_pki
 from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import Programme, Settings, load_programme
-from pipelines.steps import claims, closeout, forms, payments, register, reports, results, welfare
+from pipelines.steps import (
+    claims,
+    closeout,
+    forms,
+    payments,
+    register,
+    reports,
+    results,
+    rosters,
+    welfare,
+)
 from pipelines.steps.approvals import rehearse
 from pipelines.steps.campaign import Campaign, open_campaign
 
@@ -117,6 +127,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
                 raise
             progress(day, name, {"subject": dataset, "refused": str(error)})
 
+    do("rosters.rehearse", rosters.rehearse)
     receive("register.receive", "register", register.receive_register)
     receive("register.changes", "register_changes", register.receive_changes)
     do("register.freeze", register.freeze_snapshot)

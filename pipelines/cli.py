@@ -14,10 +14,13 @@ from rich.table import Table
 from pipelines import (
     cli_audit,
     cli_deliveries,
+    cli_evidence,
     cli_holds,
+    cli_incident,
     cli_link,
     cli_money,
     cli_quarantine,
+    cli_roster,
     cli_stop,
     cli_zengin,
 )
@@ -45,6 +48,9 @@ app.command()(cli_stop.stop)
 app.command()(cli_stop.resume)
 app.command()(cli_deliveries.deliveries)
 app.add_typer(cli_audit.audit, name="audit")
+app.add_typer(cli_roster.roster, name="roster")
+app.add_typer(cli_incident.incident, name="incident")
+app.command()(cli_evidence.evidence)
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 

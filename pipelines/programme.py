@@ -5,6 +5,7 @@ whole, and frozen; the rest of Kyufu receives it as a value.
 """
 
 import os
+import re
 import tomllib
 from datetime import date
 from functools import lru_cache
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipelines.errors import KyufuError
 
 ROOT = Path(__file__).resolve().parent.parent
+WARD = "ward"  # the ward itself, where a party is named
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ProgrammeError(KyufuError):
@@ -149,6 +152,45 @@ class Party(Part):
     acknowledge_days: int = Field(default=1, ge=1)
 
 
+class Handler(Part):
+    """Somebody who may handle personal data: 取扱責任者 (responsible) or 取扱者 (handler).
+
+    accounts: of the ward's people, the names that a session has: Airflow's, or `os:NAME` of the ward's own PC.
+    """
+
+    name: str
+    duty: Literal["responsible", "handler"]
+    accounts: tuple[str, ...] = ()
+
+
+class HandlerRoster(Part):
+    """Who handles personal data at the ward (`WARD`), at a party, or at a party's subcontractor.
+
+    certificate: of a party, what its certificate must be: its subject (RFC 4514), or the SHA-256 of its DER bytes.
+    """
+
+    party: str
+    subcontractor: str = ""
+    certificate: str = ""
+    people: tuple[Handler, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _somebody_is_responsible(self) -> "HandlerRoster":
+        if all(person.duty != "responsible" for person in self.people):
+            raise ValueError(
+                f"the roster of {self.subcontractor or self.party!r} names nobody responsible"
+            )
+        if self.party != WARD and any(person.accounts for person in self.people):
+            raise ValueError(
+                f"the roster of {self.party!r} has accounts; only the ward's people have any"
+            )
+        if (self.party != WARD) != (bool(self.certificate) or bool(self.subcontractor)):
+            raise ValueError(
+                f"the roster of {self.party!r}: a party has a certificate, the ward has none"
+            )
+        return self
+
+
 class Disclosure(Part):
     """A permission to hand data to somebody."""
 
@@ -243,6 +285,17 @@ class Link(Part):
     wait_seconds: float = Field(ge=0)
 
 
+class Incidents(Part):
+    """By when each step after an accident or a suspicion is due: days after the day on which it was entered.
+
+    notice: 速報, the party tells the ward; report: 書面報告, in writing; instruction: 指示, of the ward to the party.
+    """
+
+    notice_days: int = Field(default=0, ge=0)
+    report_days: int = Field(default=3, ge=0)
+    instruction_days: int = Field(default=7, ge=0)
+
+
 class Demonstration(Part):
     """People who act in a rehearsal."""
 
@@ -264,12 +317,14 @@ class Programme(Part):
     list_sources: tuple[ListSource, ...] = Field(alias="list")
     sources: tuple[Source, ...] = Field(alias="source")
     parties: tuple[Party, ...] = Field(alias="party")
+    rosters: tuple[HandlerRoster, ...] = Field(alias="roster", default=())
     disclosures: tuple[Disclosure, ...] = Field(alias="disclosure")
     bank: Bank
     findings: dict[str, Severity]
     limits: Limits
     intake: Intake = Intake()
     link: Link
+    incidents: Incidents = Incidents()
     retention: dict[str, date]
     demonstration: Demonstration | None = None
 
@@ -302,6 +357,27 @@ class Programme(Part):
             raise ValueError("a production programme has no [demonstration] section")
         return self
 
+    @model_validator(mode="after")
+    def _roster_references(self) -> "Programme":
+        organisations = [(WARD, "")]
+        for party in self.parties:
+            organisations += [(party.id, ""), *((party.id, s.name) for s in party.subcontractors)]
+        named = [(roster.party, roster.subcontractor) for roster in self.rosters]
+        if strange := sorted(set(named) - set(organisations)):
+            raise ValueError(f"a roster of an unknown party or subcontractor: {strange}")
+        accounts = [a for r in self.rosters for person in r.people for a in person.accounts]
+        for what, names in (("roster", [" ".join(n) for n in named]), ("account", accounts)):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} named twice: {twice}")
+        if self.benefit.mode == "production":
+            for roster in self.rosters:
+                if roster.certificate and not _SHA256.fullmatch(roster.certificate):
+                    raise ValueError(
+                        f"the roster of {roster.party!r} names its certificate by a subject; "
+                        "in production it is the SHA-256 of the certificate"
+                    )
+        return self
+
     @property
     def id(self) -> str:
         """The programme's id, part of every key."""
@@ -328,6 +404,11 @@ class Programme(Part):
             if party.id == party_id:
                 return party
         raise ProgrammeError(f"programme {self.id}: no [[party]] {party_id!r}")
+
+    def rosters_of(self, party_id: str) -> tuple[HandlerRoster, ...]:
+        """The party's roster and those of its subcontractors, itself first; empty if it named nobody."""
+        own = (roster for roster in self.rosters if roster.party == party_id)
+        return tuple(sorted(own, key=lambda roster: roster.subcontractor))
 
     def disclosure(self, disclosure_id: str) -> Disclosure:
         """The disclosure of that id; denied by default, so an unknown one is an error."""

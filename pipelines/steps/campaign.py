@@ -17,10 +17,10 @@ from pipelines.disclosure.guard import Guard, Register, Secret
 from pipelines.intake import keys
 from pipelines.intake.checks import assert_validation_is_on
 from pipelines.intake.staging import Staging
-from pipelines.ledger import people, tables
+from pipelines.ledger import people, rosters, tables
 from pipelines.ledger.engine import open_ledger
 from pipelines.ledger.store import Ledger, add_refusal, fetch
-from pipelines.link.identity import Identity, load_certificate
+from pipelines.link.identity import Identity, fingerprint, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
@@ -81,7 +81,18 @@ class Campaign:
         return Identity.load(self.settings.home / "pki" / "ward")
 
     def certificate(self, party: str) -> Any:
-        """A party's pinned certificate."""
+        """A party's pinned certificate, if it is the one of its registered roster.
+
+        Raises:
+            NotOnRoster: it is another one, or no roster is registered.
+        """
+        found = self.pinned_certificate(party)
+        with self.ledger.read() as connection:
+            rosters.assert_certificate(connection, self.programme, party, fingerprint(found))
+        return found
+
+    def pinned_certificate(self, party: str) -> Any:
+        """A party's certificate as it lies in the home, whether registered or not."""
         return load_certificate(self.settings.home / "pki" / "ward" / "parties" / f"{party}.crt")
 
     @property

@@ -1,4 +1,4 @@
-"""Who may do what with holds, with money that went astray, and with the stop of all sending.
+"""Who may do what: with holds, money that went astray, the stop of all sending, rosters, incidents and evidence.
 
 An actor comes from an authenticated session (`pipelines.sign_in`), never from a name.
 """
@@ -37,6 +37,12 @@ class Act(StrEnum):
     ENTER_MONEY = "回収した額を記録する"
     STOP = "すべての送付を停止する"
     RESUME = "送付の再開に同意する"
+    INQUIRE = "一人の状況を照会する"
+    AUDIT_WHO = "一人の閲覧・提供の記録を見る"
+    REGISTER_ROSTER = "取扱者の名簿を登録する"
+    CONFIRM_ROSTER = "研修や再委託の承諾の確認を登録する"
+    ENTER_INCIDENT = "事故とその経過を記録する"
+    MAKE_EVIDENCE = "点検資料を作る"
 
 
 _MAY = {
@@ -51,6 +57,12 @@ _MAY = {
     Act.ENTER_MONEY: frozenset({Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},
     Act.RESUME: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.INQUIRE: frozenset(Role) - {Role.VIEWER},
+    Act.AUDIT_WHO: frozenset({Role.STEWARD, Role.AUDITOR}),
+    Act.REGISTER_ROSTER: frozenset({Role.OPERATOR, Role.STEWARD}),
+    Act.CONFIRM_ROSTER: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.ENTER_INCIDENT: frozenset(Role) - {Role.VIEWER},
+    Act.MAKE_EVIDENCE: frozenset({Role.STEWARD, Role.AUDITOR}),
 }
 
 

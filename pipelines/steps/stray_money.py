@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.ledger import money_decisions, recoveries, results
+from pipelines.ledger import money_decisions, recoveries, results, whose
 from pipelines.ledger.money_decisions import Decision
 from pipelines.ledger.people import protected_ids
 from pipelines.ledger.recoveries import Recovery, RecoveryRefused
@@ -23,13 +23,12 @@ from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.store import record
 from pipelines.matching.comparison import MASK
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.pseudonyms import pseudonym
-from pipelines.steps.reasons import assert_given
+from pipelines.steps.reasons import assert_given, assert_no_number
 from pipelines.steps.roles import Act, Actor
+from pipelines.steps.showings import record_showing
 
 _SHOWN = ("resident_id", "household_id", "name_kanji")
 _RECEIPT = re.compile(r"[0-9A-Za-z-]{1,30}")
-_DIGITS = re.compile(r"[0-9０-９]{6,}")
 
 
 class DecisionRefused(KyufuError):
@@ -70,8 +69,11 @@ def list_recoveries(
         found = recoveries.candidates(connection, c.programme.id)
         waiting = [ListedRecovery(r, _agreed(c, connection, _opening(r))) for r in found]
         opened = [r for r in recoveries.opened(connection, c.programme.id) if r.open_yen]
-        detail = {"purpose": purpose, "count": len(waiting) + len(opened)}
-        record(connection, c.programme.id, "recovery.listed", actor.name, "recovery", detail, day)
+        people = [r.person_id for r in (*found, *opened)]
+        record_showing(
+            c, connection, "recovery.listed", actor.name, purpose, people, day, subject="recovery",
+            count=len(waiting) + len(opened),
+        )  # fmt: skip
     return waiting, [ListedRecovery(r, c.programme.people.money_approvals) for r in opened]
 
 
@@ -88,9 +90,9 @@ def show_recovery(
     with c.ledger.write() as connection:
         found = _find(c, connection, recovery_id)
         is_protected = found.person_id in protected_ids(connection, c.programme.id)
-        detail = {"purpose": purpose, "count": 1, "recovery": recovery_id}
-        subject = pseudonym(c, found.person_id)
-        record(connection, c.programme.id, "recovery.shown", actor.name, subject, detail, day)
+        record_showing(
+            c, connection, "recovery.shown", actor.name, purpose, [found.person_id], day, recovery=recovery_id
+        )  # fmt: skip
     if is_protected and not actor.may(Act.SHOW_PROTECTED):
         return found, dict.fromkeys(_SHOWN, MASK)
     people = c.people()
@@ -179,8 +181,11 @@ def list_results(c: Campaign, actor: Actor, purpose: str, day: date) -> list[Ope
                     str(decided.content["choice"]) if decided else "", len(decided.approved_by) if decided else 0,
                 )
             )  # fmt: skip
-        detail = {"purpose": purpose, "count": len(found)}
-        record(connection, c.programme.id, "results.listed", actor.name, "results", detail, day)
+        those = [one.payment_key for one in found]
+        whom = whose.people_of_payments(connection, c.programme.id, those)
+        record_showing(
+            c, connection, "results.listed", actor.name, purpose, whom, day, subject="results", count=len(found)
+        )  # fmt: skip
     return found
 
 
@@ -264,7 +269,4 @@ def _find(c: Campaign, connection: sa.Connection, recovery_id: str) -> Recovery:
 def _assert_reason(reason: str) -> None:
     """A reason is given, short, and holds no number of a person or an account."""
     assert_given(reason, DecisionRefused)
-    if _DIGITS.search(reason):
-        raise DecisionRefused(
-            "理由に番号が含まれています。個人情報や口座番号を書かずに理由を書いてください。"
-        )
+    assert_no_number(reason, DecisionRefused, "理由")
