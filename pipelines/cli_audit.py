@@ -47,7 +47,9 @@ def verify(programme: Programme = None, home: Home = None) -> None:
 
 @audit.command()
 def who(
-    resident_id: Annotated[str, typer.Argument(help="住民番号, 10 digits.")],
+    resident_id: Annotated[
+        str, typer.Argument(help="住民番号, 10 digits; without one, the person's id (A…).")
+    ],
     purpose: Annotated[
         str, typer.Option(help="Why it is asked; goes into the audit trail.")
     ] = "開示請求への回答",

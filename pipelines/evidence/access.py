@@ -151,10 +151,13 @@ def notes(found: Accesses) -> list[str]:
 
 
 def _person(c: Campaign, connection: sa.Connection, resident_id: str) -> str:
-    """The person id; as the register's people have it where the ledger no longer knows the number."""
-    number = resident_id.strip()
-    query = sa.select(tables.entitlement.c.person_id).filter_by(
-        programme=c.programme.id, resident_id=number
+    """The person id; as the register's people have it where the ledger no longer knows the number.
+
+    Somebody without a resident number is asked for by the person id (`A…`) itself.
+    """
+    e, number = tables.entitlement.c, resident_id.strip()
+    query = sa.select(e.person_id).where(
+        e.programme == c.programme.id, sa.or_(e.resident_id == number, e.person_id == number)
     )
     found: str | None = connection.execute(query).scalar_one_or_none()
     return found or f"R{number}"

@@ -9,6 +9,7 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.roles import Act, Actor
 from pipelines.steps.showings import record_showing
 
 
@@ -20,6 +21,17 @@ class History:
     codes: str
     form: str
     events: tuple[tuple[str, str, str, str], ...]
+
+
+def inquire(c: Campaign, resident_id: str, actor: Actor, purpose: str, day: date) -> History:
+    """The history of one resident for a person whose session allows it.
+
+    Raises:
+        NotAllowed: the actor's roles do not allow it.
+        KyufuError: as `read_history`.
+    """
+    actor.assert_may(Act.INQUIRE)
+    return read_history(c, resident_id.strip(), actor.name, purpose, day, "inquiry.shown")
 
 
 def read_history(

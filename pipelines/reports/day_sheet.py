@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.ledger import recoveries, results, sent, tables
+from pipelines.ledger import incidents, recoveries, results, rosters, sent, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.people import FORMS_SENT
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
@@ -233,7 +233,12 @@ def _needed(
         )
 
     late = [o for o in owed if o.state in ("missing", "stale", "refused")]
+    standing = incidents.standing(connection, programme)
+    lacking = [p for p in of.parties if rosters.lacking(connection, of, p.id)]
     found = [
+        ("事故・事故のおそれで送付を止めている相手先の対応(kyufu incident list)", len(standing)),
+        ("うち手続の期限を過ぎたもの", incidents.count_late(standing, of.incidents, day)),
+        ("名簿・研修・再委託の承諾が登録されていない相手先(kyufu roster list)", len(lacking)),
         ("保留・不備の人の確認(kyufu holds list)",
          balance.states[Entitlement.HELD] + balance.states[Entitlement.CLAIMED]),
         ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED)),
