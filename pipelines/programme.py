@@ -5,7 +5,6 @@ whole, and frozen; the rest of Kyufu receives it as a value.
 """
 
 import os
-import re
 import tomllib
 from datetime import date
 from functools import lru_cache
@@ -18,7 +17,6 @@ from pipelines.errors import KyufuError
 
 ROOT = Path(__file__).resolve().parent.parent
 WARD = "ward"  # the ward itself, where a party is named
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ProgrammeError(KyufuError):
@@ -369,13 +367,6 @@ class Programme(Part):
         for what, names in (("roster", [" ".join(n) for n in named]), ("account", accounts)):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what} named twice: {twice}")
-        if self.benefit.mode == "production":
-            for roster in self.rosters:
-                if roster.certificate and not _SHA256.fullmatch(roster.certificate):
-                    raise ValueError(
-                        f"the roster of {roster.party!r} names its certificate by a subject; "
-                        "in production it is the SHA-256 of the certificate"
-                    )
         return self
 
     @property

@@ -164,6 +164,10 @@ def _certificate(c: Campaign, party: str) -> str:
     found: x509.Certificate = c.pinned_certificate(party)
     digest = fingerprint(found)
     stated = next((r.certificate for r in c.programme.rosters_of(party) if r.certificate), "")
+    if not c.programme.is_demonstration and not _SHA256.fullmatch(stated):
+        raise RosterRefused(
+            f"{party}: 本番の事業では、[[roster]] certificateに証明書のSHA-256(16進64字)を書いてください。"
+        )
     is_right = stated == (digest if _SHA256.fullmatch(stated) else found.subject.rfc4514_string())
     if not is_right:
         raise RosterRefused(
