@@ -9,7 +9,7 @@ import tomllib
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -172,6 +172,41 @@ class Disclosure(Part):
         return self
 
 
+CodePoint = Annotated[str, Field(pattern=r"^U\+[0-9A-F]{4,6}$")]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Forms(Part):
+    """The print contractor's profile for the forms' file.
+
+    characters: what its fonts have. gaiji: what is printed for the ward's own characters, 〓 or themselves. shrink:
+    `U+XXXX` -> the one character printed instead, before the shrink maps are asked. proof_records: on the proof sheet.
+    """
+
+    encoding: Literal["utf-8", "utf-8-sig", "cp932"] = "utf-8"
+    line_end: Literal["crlf", "lf"] = "crlf"
+    quoting: Literal["needed", "all"] = "needed"
+    max_members: int = Field(default=12, ge=1)
+    characters: Literal["jisx0208", "jisx0213", "cp932", "unicode"] = "cp932"
+    gaiji: Literal["geta", "keep"] = "geta"
+    proof_records: int = Field(default=50, ge=1, le=500)
+    shrink: dict[CodePoint, OneCharacter] = {}
+
+
+class Braille(Part):
+    """What the ward's own embosser and label printer make for Braille households.
+
+    sender, title: Braille kana. cells_in_line, lines_in_page: of the embosser. label_points: size of the large print.
+    """
+
+    sender: str = ""
+    title: str = ""
+    with_name: bool = True
+    cells_in_line: int = Field(default=32, ge=10)
+    lines_in_page: int = Field(default=22, ge=3)
+    label_points: int = Field(default=22, ge=10, le=36)
+
+
 class Bank(Part):
     """The paying bank's profile (指定金融機関).
 
@@ -265,6 +300,8 @@ class Programme(Part):
     sources: tuple[Source, ...] = Field(alias="source")
     parties: tuple[Party, ...] = Field(alias="party")
     disclosures: tuple[Disclosure, ...] = Field(alias="disclosure")
+    forms: Forms = Forms()
+    braille: Braille = Braille()
     bank: Bank
     findings: dict[str, Severity]
     limits: Limits
@@ -328,6 +365,12 @@ class Programme(Part):
             if party.id == party_id:
                 return party
         raise ProgrammeError(f"programme {self.id}: no [[party]] {party_id!r}")
+
+    def encoding(self, disclosure: Disclosure) -> str:
+        """In which encoding the bytes of a disclosure are."""
+        if disclosure.people == "payees":
+            return "cp932"
+        return self.forms.encoding if disclosure.id == "forms" else "utf-8"
 
     def disclosure(self, disclosure_id: str) -> Disclosure:
         """The disclosure of that id; denied by default, so an unknown one is an error."""

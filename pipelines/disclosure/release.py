@@ -63,9 +63,8 @@ def make_release(
     secrets = guard.secrets_digest()
     if disclosure.medium == "lgwan" and scanned != (sha256(payload), secrets):
         covered = people if disclosure.people == "payees" else frozenset()
-        encoding = "cp932" if disclosure.people == "payees" else "utf-8"
         uncovered = [s for s in guard.secrets if s.person_id not in covered]
-        scan(payload, uncovered, guard.own(people), encoding)
+        scan(payload, uncovered, guard.own(people), programme.encoding(disclosure))
     return Release(
         name, disclosure, payload, columns, people, records, sum_yen, day, secrets, _PERMIT
     )
