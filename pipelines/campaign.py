@@ -13,7 +13,17 @@ from pipelines.link.pki import create_demonstration_pki
 from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import Programme, Settings, load_programme
-from pipelines.steps import claims, closeout, forms, payments, register, reports, results, welfare
+from pipelines.steps import (
+    claims,
+    closeout,
+    forms,
+    municipal_letters,
+    payments,
+    register,
+    reports,
+    results,
+    welfare,
+)
 from pipelines.steps.approvals import rehearse
 from pipelines.steps.campaign import Campaign, open_campaign
 
@@ -136,6 +146,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     do("payments.send", payments.send)
     do("results.notices", results.send_notices)
     do("results.settle", results.settle)
+    do("letters.draft", municipal_letters.draft)
     do("closeout.lapse", closeout.lapse)
     do("closeout.holdings", closeout.list_holdings)
     do("closeout.balance", closeout.balance)

@@ -196,6 +196,15 @@ def _about(c: Campaign, name: str) -> dict[str, Any]:
     return about
 
 
+def stored(c: Campaign, name: str, day: date) -> Release:
+    """The stored release as it was checked.
+
+    Raises:
+        DisclosureRefused: the stored bytes are not those.
+    """
+    return _stored(c, _row(c, name), day)
+
+
 def _stored(c: Campaign, row: Any, day: date) -> Release:
     """The stored release as it was checked; of one whose sending has started nothing more is asked."""
     about = _about(c, row["name"])
