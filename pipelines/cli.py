@@ -20,6 +20,7 @@ from pipelines import (
     cli_link,
     cli_money,
     cli_quarantine,
+    cli_rehearse,
     cli_stop,
     cli_zengin,
 )
@@ -48,6 +49,7 @@ app.command()(cli_stop.resume)
 app.command()(cli_deliveries.deliveries)
 app.command()(cli_disclosures.disclosures)
 app.add_typer(cli_letters.letters, name="letters")
+app.command()(cli_rehearse.rehearse_delivery)
 app.add_typer(cli_audit.audit, name="audit")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")

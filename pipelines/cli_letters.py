@@ -52,7 +52,8 @@ def list_letters(programme: Programme = None, home: Home = None) -> None:
             state = f"{one.withdrawn_on} 取り下げ"
         elif one.posted_on:
             state = f"{one.posted_on} 発送 {one.receipt_number}"
-        table.add_row(one.name, escape(one.municipality), f"{one.people:,}", f"{one.blanks:,}", *checks, state)  # fmt: skip
+        counts = (f"{one.people:,}", f"{one.blanks:,}")
+        table.add_row(one.name, escape(one.municipality), *counts, *checks, state)
     console.print(table)
 
 

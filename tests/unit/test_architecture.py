@@ -32,6 +32,7 @@ FACES = (
     "cli_link",
     "cli_money",
     "cli_quarantine",
+    "cli_rehearse",
     "cli_zengin",
     "cli_stop",
     "rehearsal",
