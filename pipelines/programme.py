@@ -155,7 +155,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -243,6 +243,16 @@ class Link(Part):
     wait_seconds: float = Field(ge=0)
 
 
+class Letters(Part):
+    """Letters to other municipalities (外部提供).
+
+    directory: a table of `schemas/municipalities`; checks: how many people make each check.
+    """
+
+    directory: str = Field(pattern=r"^[a-z0-9_-]+$")
+    checks: int = Field(default=2, ge=2)
+
+
 class Demonstration(Part):
     """People who act in a rehearsal."""
 
@@ -270,6 +280,7 @@ class Programme(Part):
     limits: Limits
     intake: Intake = Intake()
     link: Link
+    letters: Letters | None = None
     retention: dict[str, date]
     demonstration: Demonstration | None = None
 

@@ -136,28 +136,20 @@ class Campaign:
         with self.ledger.read() as connection:
             protected = people.protected_ids(connection, self.programme.id)
             braille = people.braille_ids(connection, self.programme.id)
-            p, u = tables.protection, tables.unlinked_row
-            mailing = connection.execute(
-                sa.select(p.c.person_id, p.c.mailing_address).where(
-                    p.c.programme == self.programme.id,
-                    p.c.kind == "evacuation",
-                    p.c.mailing_address != "",
-                )
-            ).all()
+            whereabouts = people.whereabouts(connection, self.programme.id)
+            in_facilities = people.only_in_facilities(connection, self.programme.id)
+            u = tables.unlinked_row
             undecided = connection.execute(
                 sa.select(sa.func.count())
                 .select_from(u)
                 .filter_by(programme=self.programme.id, decided=False)
             ).scalar_one()
-        addresses: dict[str, list[str]] = {}
-        for person, address in mailing:
-            addresses.setdefault(person, []).append(address)
         everybody = self.people()
         kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
         secrets = tuple(
             Secret(
                 row["person_id"], row["resident_id"], (row["name_kanji"], row["name_kana"]), row["birth_date"],
-                row["date_key"], tuple(addresses.get(row["person_id"], ())),
+                row["date_key"], whereabouts.get(row["person_id"], ()),
             )
             for row in kept.to_pylist()
         )  # fmt: skip
@@ -170,6 +162,7 @@ class Campaign:
             list_days,
             undecided + self._quarantined_list_rows(list_days),
             lambda wanted: own_register(everybody, wanted),
+            frozenset(in_facilities),
         )
 
     def _list_days(self, day: date) -> dict[str, date | None]:
