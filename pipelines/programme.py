@@ -155,7 +155,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -278,6 +278,16 @@ class Link(Part):
     wait_seconds: float = Field(ge=0)
 
 
+class Letters(Part):
+    """Letters to other municipalities (外部提供).
+
+    directory: a table of `schemas/municipalities`; checks: how many people make each check.
+    """
+
+    directory: str = Field(pattern=r"^[a-z0-9_-]+$")
+    checks: int = Field(default=2, ge=2)
+
+
 class Demonstration(Part):
     """People who act in a rehearsal."""
 
@@ -307,6 +317,7 @@ class Programme(Part):
     limits: Limits
     intake: Intake = Intake()
     link: Link
+    letters: Letters | None = None
     retention: dict[str, date]
     demonstration: Demonstration | None = None
 
@@ -365,12 +376,6 @@ class Programme(Part):
             if party.id == party_id:
                 return party
         raise ProgrammeError(f"programme {self.id}: no [[party]] {party_id!r}")
-
-    def encoding(self, disclosure: Disclosure) -> str:
-        """In which encoding the bytes of a disclosure are."""
-        if disclosure.people == "payees":
-            return "cp932"
-        return self.forms.encoding if disclosure.id == "forms" else "utf-8"
 
     def disclosure(self, disclosure_id: str) -> Disclosure:
         """The disclosure of that id; denied by default, so an unknown one is an error."""

@@ -26,6 +26,7 @@ from pipelines.matching.findings import rules
 from pipelines.outputs.forms import FormsProfile
 from pipelines.outputs.print_characters import replace_column
 from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps import exceptions
 from pipelines.steps.deliveries import LINKED, Delivery, used_in
 from pipelines.steps.form_profile import as_written_and_printed, form_profile
 
@@ -138,22 +139,14 @@ class Campaign:
         with self.ledger.read() as connection:
             protected = people.protected_ids(connection, self.programme.id)
             braille = people.braille_ids(connection, self.programme.id)
-            p, u = tables.protection, tables.unlinked_row
-            mailing = connection.execute(
-                sa.select(p.c.person_id, p.c.mailing_address).where(
-                    p.c.programme == self.programme.id,
-                    p.c.kind == "evacuation",
-                    p.c.mailing_address != "",
-                )
-            ).all()
+            whereabouts = people.whereabouts(connection, self.programme.id)
+            in_facilities = people.only_in_facilities(connection, self.programme.id)
+            u = tables.unlinked_row
             undecided = connection.execute(
                 sa.select(sa.func.count())
                 .select_from(u)
                 .filter_by(programme=self.programme.id, decided=False)
             ).scalar_one()
-        addresses: dict[str, list[str]] = {}
-        for person, address in mailing:
-            addresses.setdefault(person, []).append(address)
         everybody = self.people()
         kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
         printer = form_profile(self.programme)
@@ -161,7 +154,7 @@ class Campaign:
             Secret(
                 row["person_id"], row["resident_id"],
                 as_written_and_printed((row["name_kanji"], row["name_kana"]), printer), row["birth_date"],
-                row["date_key"], as_written_and_printed(addresses.get(row["person_id"], ()), printer),
+                row["date_key"], as_written_and_printed(whereabouts.get(row["person_id"], ()), printer),
             )
             for row in kept.to_pylist()
         )  # fmt: skip
@@ -174,6 +167,7 @@ class Campaign:
             list_days,
             undecided + self._quarantined_list_rows(list_days),
             lambda wanted: own_register(everybody, wanted, printer),
+            frozenset(in_facilities),
         )
 
     def _list_days(self, day: date) -> dict[str, date | None]:
@@ -197,7 +191,7 @@ class Campaign:
     def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
         """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""
         newest = (self.staging.manifest(dataset, day) for dataset, day in list_days.items() if day)
-        return sum(manifest.quarantined for manifest in newest if manifest)
+        return sum(exceptions.waiting(self, manifest) for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
         """Record that something was refused, so that it is seen, and say so; see `add_refusal`."""

@@ -15,6 +15,7 @@ from pipelines.intake.staging import sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import tell_refusal
 from pipelines.outputs import braille
 from pipelines.outputs.handover import build_handover
 from pipelines.steps import form_printing, outbox
@@ -51,6 +52,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
                 c, connection, guard, waiting.filter(pc.invert(in_house)), day
             )
         except PeriodClosed as error:
+            tell_refusal(connection, c.programme.id, error)
             refused = str(error)
         if by_ward := _in_house(c, connection, guard, waiting.filter(in_house), day):
             names.append(by_ward)

@@ -239,7 +239,7 @@ def _build_one(
             "kyufu audit verify で確認してください。"
         )
     records = [_record(payment) for payment in found]
-    payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
+    payload = zengin.write(header(c, declared["transfer_date"]), records, profile(c))
     again = zengin.read(payload, profile(c))
     told = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
     if told != (declared["payments"], declared["sum_yen"], declared["account_hash"]):
@@ -255,7 +255,8 @@ def _build_one(
     payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.DRAFTED}, Batch.APPROVED)
 
 
-def _header(c: Campaign, transfer_date: date) -> zengin.Header:
+def header(c: Campaign, transfer_date: date) -> zengin.Header:
+    """The header of a file to the bank."""
     bank = c.programme.bank
     return zengin.Header(
         client_code=bank.client_code, client_name=bank.client_name_kana, transfer_mmdd=zengin.mmdd(transfer_date),
