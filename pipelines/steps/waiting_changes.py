@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pipelines.ledger import payments, people, tables
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import Move, move
+from pipelines.ledger.store import Move, move, staged
 from pipelines.steps.campaign import Campaign
 
 CODE = "CHANGE_IN_QUARANTINE"
@@ -32,8 +32,10 @@ def hold(c: Campaign, connection: sa.Connection, day: date) -> dict[str, int]:
         payments.take_back(connection, c.programme.id, waiting, "register_changes", day)
     e = tables.entitlement
     of_programme = sa.select(e.c.person_id, e.c.claim_id).where(e.c.programme == c.programme.id)
-    approved = connection.execute(of_programme.where(e.c.state == Entitlement.APPROVED))
-    found = [(person, claim) for person, claim in approved if person in waiting]
+    with staged(connection, "waiting", ["person_id"], ((p,) for p in sorted(waiting))) as named:
+        approved = of_programme.where(e.c.state == Entitlement.APPROVED)
+        theirs = approved.where(e.c.person_id.in_(sa.select(named.c.person_id)))
+        found = [(row.person_id, row.claim_id) for row in connection.execute(theirs)]
     on_hold = of_programme.where(e.c.state == Entitlement.HELD, e.c.codes == CODE)
     freed = [row for row in connection.execute(on_hold) if row.person_id not in waiting]
     people.add_findings(connection, c.programme.id, CODE, severity, found)
