@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -147,26 +147,16 @@ class Campaign:
                 .select_from(u)
                 .filter_by(programme=self.programme.id, decided=False)
             ).scalar_one()
-        everybody = self.people()
-        kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
-        printer = form_profile(self.programme)
-        secrets = tuple(
-            Secret(
-                row["person_id"], row["resident_id"],
-                as_written_and_printed((row["name_kanji"], row["name_kana"]), printer), row["birth_date"],
-                row["date_key"], as_written_and_printed(whereabouts.get(row["person_id"], ()), printer),
-            )
-            for row in kept.to_pylist()
-        )  # fmt: skip
         list_days = self._list_days(day)
-        withheld = withheld_people(everybody, protected, braille)
+        everybody = cache(self.people)
+        printer = form_profile(self.programme)
         return Guard(
             frozenset(protected),
-            frozenset(withheld),
-            secrets,
+            lambda: frozenset(withheld_people(everybody(), protected, braille)),
+            lambda: secrets_of(everybody(), protected, whereabouts, printer),
             list_days,
             undecided + self._quarantined_list_rows(list_days),
-            lambda wanted: own_register(everybody, wanted, printer),
+            lambda wanted: own_register(everybody(), wanted, printer),
             frozenset(in_facilities),
         )
 
@@ -198,6 +188,21 @@ class Campaign:
         with self.ledger.write() as connection:
             add_refusal(connection, self.programme.id, subject, reason, day)
         return {"subject": subject, "refused": reason}
+
+
+def secrets_of(
+    everybody: pa.Table, protected: set[str], addresses: Mapping[str, Sequence[str]], printer: FormsProfile
+) -> tuple[Secret, ...]:  # fmt: skip
+    """The protected people as the scan looks for them. addresses: person_id -> where they live now."""
+    kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
+    return tuple(
+        Secret(
+            row["person_id"], row["resident_id"],
+            as_written_and_printed((row["name_kanji"], row["name_kana"]), printer), row["birth_date"],
+            row["date_key"], as_written_and_printed(addresses.get(row["person_id"], ()), printer),
+        )
+        for row in kept.to_pylist()
+    )  # fmt: skip
 
 
 def own_register(everybody: pa.Table, wanted: frozenset[str], printer: FormsProfile) -> Register:

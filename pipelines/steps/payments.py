@@ -158,7 +158,7 @@ def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declare
         batches.append(
             Declared(
                 _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash([_record(p) for p in part]), content,
+                zengin.account_hash(part), content,
             )
         )  # fmt: skip
     return batches
