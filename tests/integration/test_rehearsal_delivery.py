@@ -36,8 +36,7 @@ def _inputs(home: Path) -> None:
     for party in ("bank", "contractor", "jlis"):
         (home.parent / "inputs" / party).mkdir(parents=True)
     book = home.parent / "inputs" / "bank" / "accounts.csv"
-    book.write_bytes("金融機関コード,支店コード,預金種目,口座番号,口座名義カナ
-".encode())
+    book.write_bytes("金融機関コード,支店コード,預金種目,口座番号,口座名義カナ\r\n".encode())
 
 
 def rehearse(home: Path, party: str, day: date = DAY):
