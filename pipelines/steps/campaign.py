@@ -24,6 +24,7 @@ from pipelines.link.identity import Identity, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
 from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps import exceptions
 from pipelines.steps.deliveries import LINKED, Delivery, used_in
 
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
@@ -185,7 +186,7 @@ class Campaign:
     def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
         """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""
         newest = (self.staging.manifest(dataset, day) for dataset, day in list_days.items() if day)
-        return sum(manifest.quarantined for manifest in newest if manifest)
+        return sum(exceptions.waiting(self, manifest) for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
         """Record that something was refused, so that it is seen, and say so; see `add_refusal`."""
