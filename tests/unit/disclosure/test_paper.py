@@ -134,6 +134,13 @@ def test_a_list_of_the_wards_own_is_looked_at_too():
     assert refusal(mine, people=("R1",)).rule == "CONTENT"
 
 
+def test_a_list_tells_a_households_address_once_for_each_of_its_people():
+    own = [f"0000000001,見本太郎,19700101,{SAFE}"]
+    lines = f"0000000001,{SAFE}\r\n0000000002,{SAFE}\r\n".encode()
+    assert release(lines, people=("R1", "R2"), own=own)
+    assert refusal(lines, people=("R1", "R2")).rule == "CONTENT"
+
+
 def test_the_list_for_the_post_office_is_about_nobody(pages):
     columns = ("municipality", "municipality_address", "letter")
     post = {"disclosure": "registered_mail", "columns": columns}
