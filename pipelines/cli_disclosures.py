@@ -12,7 +12,7 @@ from rich.table import Table
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
 from pipelines.programme import Benefit
-from pipelines.terminal import Home, Programme, console, no_link, settings, today
+from pipelines.terminal import Home, Programme, business_day, console, no_link, settings
 
 if TYPE_CHECKING:
     from pipelines.evidence.disclosures import Report
@@ -42,7 +42,7 @@ def disclosures(
     with c.ledger.read() as connection:
         found = report.read_report(connection, c.programme, *days)
     if out is not None:
-        write_whole(out, _file(out, found, c.programme.benefit, days))
+        write_whole(out, _file(out, found, c.programme.benefit, days, business_day(c)))
         console.print(escape(f"{out}: 提供 {len(found.given):,}件、拒否 {len(found.refused):,}件"))
         return
     table = Table(title="提供の記録", box=box.SIMPLE)
@@ -60,7 +60,7 @@ def disclosures(
         console.print(escape("  " + "  ".join(refusal.cells())))
 
 
-def _file(out: Path, found: "Report", benefit: Benefit, days: Days) -> bytes:
+def _file(out: Path, found: "Report", benefit: Benefit, days: Days, day: date) -> bytes:
     from pipelines.evidence import disclosures as report
     from pipelines.outputs.disclosure_report import build_csv, build_pages
 
@@ -71,7 +71,7 @@ def _file(out: Path, found: "Report", benefit: Benefit, days: Days) -> bytes:
         totals = [(*names, f"{n:,}", f"{records:,}") for *names, n, records in found.totals()]
         return build_pages(
             programme=benefit.name, municipality=benefit.municipality, period=_period(days), totals=totals,
-            given=given, refused=[one.cells() for one in found.refused], day=today(),
+            given=given, refused=[one.cells() for one in found.refused], day=day,
         )  # fmt: skip
     raise KyufuError(f"{out}: --out には .csv か .pdf の名前を付けてください。")
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines import sign_in
-from pipelines.terminal import Home, Programme, console, today
+from pipelines.terminal import Home, Programme, business_day, console
 
 letters = typer.Typer(
     no_args_is_help=True,
@@ -69,7 +69,7 @@ def show(
     from pipelines.steps import municipal_letters as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
-    found = steps.show(c, name, out, actor, purpose, today())
+    found = steps.show(c, name, out, actor, purpose, business_day(c))
     console.print(escape(f"{out}: {found.municipality} {found.people}人 SHA-256 {found.sha256}"))
     if found.blanks:
         console.print(
@@ -94,7 +94,7 @@ def check(
     from pipelines.steps import municipal_letters as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
-    found = steps.check(c, name, what, not wrong, reason, actor, today())
+    found = steps.check(c, name, what, not wrong, reason, actor, business_day(c))
     if wrong:
         console.print(
             escape(f"{name}: {CHECKS_JA[what]}に誤り({actor.name})。次の起案で作り直します。")
@@ -119,5 +119,5 @@ def posted(
     from pipelines.steps import municipal_letters as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
-    found = steps.post(c, name, receipt, actor, today())
+    found = steps.post(c, name, receipt, actor, business_day(c))
     console.print(escape(f"{name}: {found.posted_on} 発送 書留番号 {found.receipt_number}"))

@@ -176,8 +176,10 @@ def _scan(
     for part in pieces or (Piece(1, len(contents.pages), people),):
         covered = _covered(disclosure, guard.secrets, columns, part.covers)
         pages = contents.pages[part.first_page - 1 : part.last_page]
+        is_list = disclosure.medium == "paper"
         found = [
-            scan_text(t, guard.secrets, covered, guard.own(part.covers)) for t in contents.texts
+            scan_text(t, guard.secrets, covered, guard.own(part.covers), is_list=is_list)
+            for t in contents.texts
         ]
         if pages:
             found.append(scan_pages(pages, guard.secrets, covered, guard.own(part.covers)))

@@ -3,7 +3,7 @@
 Text is made equal first: widths, dashes, blanks, ways to write a house number or a birth date. What a piece covers may
 stand in it. What the register itself says of the people it is about (a namesake born on the same day, a neighbour in
 the same house) is no leak: in a machine file each may stand as often as in those people's own register lines, on paper
-that goes to them as often as it likes.
+as often as it likes.
 """
 
 import re
@@ -160,12 +160,21 @@ def search_for(secrets: tuple[Secret, ...]) -> Search:
 
 
 def scan_text(
-    text: str, secrets: tuple[Secret, ...], covered: Covered, own: Register
+    text: str,
+    secrets: tuple[Secret, ...],
+    covered: Covered,
+    own: Register,
+    *,
+    is_list: bool = False,
 ) -> dict[str, int]:
-    """How often a machine file tells more than its people's own register: kind -> count, of `KINDS`."""
+    """How often a file tells more than its people's own register: kind -> count, of `KINDS`.
+
+    is_list: the ward's own list with a line a person, in which a household's items stand once for each.
+    """
     search = search_for(secrets)
     found = search.uncovered(search.look(fold(text)), covered)
-    return _leaks(search, found, covered, own, secrets, _more_than)
+    excess = _not_among if is_list else _more_than
+    return _leaks(search, found, covered, own, secrets, excess)
 
 
 def scan_pages(

@@ -368,6 +368,10 @@ def post(c: Campaign, name: str, receipt: str, actor: Actor, day: date) -> Lette
         if letter.receipt_number == digits:
             return letter
         letter = _open(c, connection, name)
+        if letters.is_refused(connection, c.programme.id, name):
+            raise LetterRefused(
+                f"{name}: 誤りとされたため却下されています。次の起案で作り直します。"
+            )
         for what in CHECKS:
             approvals.assert_approved(
                 connection, c.programme.id, letters.subject(name, what), letter.sha256, _checks(c)

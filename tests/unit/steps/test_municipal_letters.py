@@ -314,7 +314,7 @@ def test_a_letter_found_wrong_is_made_anew_under_a_new_name_with_new_checks(c, t
     with pytest.raises(LetterRefused, match="理由"):
         steps.check(c, YOKOHAMA, "address", False, " ", ONE, DAY)
     steps.check(c, YOKOHAMA, "address", False, "担当課が違う", ONE, DAY)
-    with pytest.raises(ApprovalRefused, match="却下"):
+    with pytest.raises(LetterRefused, match="却下"):
         steps.post(c, YOKOHAMA, RECEIPT, THREE, DAY)
     drafted = steps.draft(c, NEXT)
     assert (drafted["withdrawn"], drafted["letters"]) == (1, 1)
