@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -62,14 +62,19 @@ class Declared:
         return sum(p.amount_yen for p in self.payments)
 
 
-def payable(
-    connection: sa.Connection, programme: str, payee: Callable[[str], str]
-) -> list[Payment]:
-    """The approved entitlements, grouped by claim into payments with fresh keys, in claim order.
+class Payable(NamedTuple):
+    """What can be paid, in claim order, and (person, claim) of whose claim names no account that a bank can be told."""
+
+    payments: list[Payment]
+    without_account: list[tuple[str, str]]
+
+
+def payable(connection: sa.Connection, programme: str, payee: Callable[[str], str]) -> Payable:
+    """The approved entitlements, grouped by claim into payments with fresh keys.
 
     Who was paid before and is no longer (returned by the bank, or under recovery) is paid by a new attempt that names
     the key of the earlier payment. Nobody is paid while a result about a payment of theirs is not reconciled. `payee`
-    writes an account holder's name as the bank does.
+    writes an account holder's name as the bank does; nothing where the bank can write nothing of it.
     """
     e, c, i, p = tables.entitlement, tables.claim, tables.payment_item, tables.payment
     last = (
@@ -100,12 +105,17 @@ def payable(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
     rows = sorted(fetch_plain(connection, query))
-    account_of = {claim_id: of_claim for claim_id, *of_claim in fetch_plain(connection, accounts)}
-    groups = groupby(rows, key=itemgetter(0, 1))
-    return [
-        _payment(f"{number:010d}", list(same), account_of[claim_id], payee)
-        for number, ((claim_id, _), same) in enumerate(groups, start=start + 1)
-    ]
+    read = fetch_plain(connection, accounts)
+    account_of = {claim: (*account, payee(holder or "")) for claim, *account, holder in read}
+    usable = {claim for claim, account in account_of.items() if all(account)}
+    groups = groupby((row for row in rows if row[0] in usable), key=itemgetter(0, 1))
+    return Payable(
+        [
+            _payment(f"{number:010d}", list(same), account_of[claim])
+            for number, ((claim, _), same) in enumerate(groups, start=start + 1)
+        ],
+        [(person, claim) for claim, _, person, *_ in rows if claim not in usable],
+    )
 
 
 def _disputed(programme: str) -> sa.Select[tuple[str]]:
@@ -115,16 +125,11 @@ def _disputed(programme: str) -> sa.Select[tuple[str]]:
     return sa.select(i.c.person_id).where(i.c.programme == programme, i.c.payment_key.in_(keys))
 
 
-def _payment(
-    key: str, rows: Sequence[Any], account: Sequence[str], payee: Callable[[str], str]
-) -> Payment:
+def _payment(key: str, rows: Sequence[Any], account: Sequence[str]) -> Payment:
     claim_id, follows, *_ = rows[0]
-    bank, branch, kind, number, holder = account
     attempts = [attempt for *_, attempt in rows]
     people = {person: yen for _, _, person, yen, _ in rows}
-    return Payment(
-        key, claim_id, 1 + max(attempts), follows or None, people, bank, branch, kind, number, payee(holder)
-    )  # fmt: skip
+    return Payment(key, claim_id, 1 + max(attempts), follows or None, people, *account)
 
 
 def content_hash(payments: Iterable[Payment]) -> str:

@@ -174,7 +174,9 @@ def move_found(
     connection: sa.Connection, programme: str, found: sa.Select[Any], cause: str, day: date
 ) -> int:
     """Move the entitlements that a query finds (person_id, to_state, claim_id, codes, reference); see `move`."""
-    in_order = found.order_by(found.selected_columns.person_id)  # that of the entitlements' own index
+    in_order = found.order_by(
+        found.selected_columns.person_id
+    )  # that of the entitlements' own index
     with staged(connection, "wanted_move", _MOVE, in_order) as wanted:
         return _move_wanted(connection, programme, wanted, cause, day)
 

@@ -146,7 +146,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def draft(self):
         groups = self.oracle.payable()
         with self.ledger.write() as connection:
-            payable = tuple(payments.payable(connection, "test-2020", str))
+            payable = tuple(payments.payable(connection, "test-2020", str).payments)
             name = f"B{len(self.declared):03d}"  # hypothesis wants every run of a machine alike
             content = payments.content_hash(payable)
             batch = payments.Declared(name, f"{name}.txt", DAY, payable, "account-hash", content)

@@ -90,7 +90,7 @@ def approve(ledger: Ledger, claim: str, *persons: str) -> None:
 
 def declare(connection: sa.Connection, programme: str) -> Declared:
     """A batch of everything payable, under a fresh id and name."""
-    payable = tuple(payments.payable(connection, programme, str))
+    payable = tuple(payments.payable(connection, programme, str).payments)
     number = next(_BATCH)
     content = payments.content_hash(payable)
     return Declared(f"B{number}", f"payments_{number}.txt", DAY, payable, "account-hash", content)

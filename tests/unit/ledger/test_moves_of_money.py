@@ -129,7 +129,7 @@ class Campaign:
             balance = take_balance(connection, self.ledger.programme)
             waiting = {
                 p
-                for payment in payable(connection, self.ledger.programme, str)
+                for payment in payable(connection, self.ledger.programme, str).payments
                 for p in payment.people
             }
         assert balance.faults == ()

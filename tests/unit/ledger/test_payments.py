@@ -38,7 +38,7 @@ def family(ledger):
 
 def _payable(ledger):
     with ledger.read() as connection:
-        return payable(connection, ledger.programme, str)
+        return payable(connection, ledger.programme, str).payments
 
 
 def _balance(ledger):

@@ -73,7 +73,7 @@ class Office:
         """Pay everything approved; the bank returns the payments of the named people."""
         programme = PROGRAMME.id
         with self.ledger.write() as connection:
-            drafted = tuple(payments.payable(connection, programme, str))
+            drafted = tuple(payments.payable(connection, programme, str).payments)
             batch = f"B{self.today}"
             declared = Declared(
                 batch, f"{batch}.txt", self.today, drafted, "", payments.content_hash(drafted)
