@@ -14,6 +14,7 @@ from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.ledger import payments, people, stops, tables
 from pipelines.ledger.approvals import ApprovalRefused, assert_approved, is_rejected
+from pipelines.ledger.payable import NO_ACCOUNT, payable
 from pipelines.ledger.payments import Declared, Payment
 from pipelines.ledger.states import Batch, Entitlement
 from pipelines.ledger.store import Move, move
@@ -22,7 +23,6 @@ from pipelines.steps import holds, outbox, waiting_changes
 from pipelines.steps.approvals import drafter
 from pipelines.steps.campaign import Campaign
 
-NO_ACCOUNT = "ACCOUNT_INVALID"
 _FIELDS = (
     "bank_code", "branch_code", "account_type", "account_number", "account_holder_kana", "amount_yen", "payment_key",
 )  # fmt: skip
@@ -45,7 +45,7 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
         decided = holds.apply_decisions(c, connection, day)
         on_hold = waiting_changes.hold(c, connection, day)
         payees = _Payees()
-        found = payments.payable(connection, c.programme.id, payees)
+        found = payable(connection, c.programme.id, payees)
         _hold(c, connection, found.without_account, day)
         batches = _declare(c, found.payments, day)
         if batches:
@@ -164,16 +164,16 @@ def _hold(
     move(connection, c.programme.id, moves, "payments", "", day)
 
 
-def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declared]:
+def _declare(c: Campaign, due: Sequence[Payment], day: date) -> list[Declared]:
     """Cut the payments into batches of at most the bank's limit; ids come from the content."""
     batches = []
     size = c.programme.bank.max_records
-    for number, start in enumerate(range(0, len(payable), size), start=1):
-        part = tuple(payable[start : start + size])
+    for number, start in enumerate(range(0, len(due), size), start=1):
+        part = tuple(due[start : start + size])
         content = payments.content_hash(part)
         batches.append(
             Declared(
-                _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
+                batch_id_of(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
                 zengin.account_hash(part), content,
             )
         )  # fmt: skip
@@ -221,7 +221,7 @@ def _assert_is_as_approved(
         )
 
 
-def _batch_id(content: str, part: Sequence[Payment]) -> str:
+def batch_id_of(content: str, part: Sequence[Payment]) -> str:
     """From the content, and the first key: the same people drafted again after a rejection are another batch."""
     return "B" + hashlib.sha256(f"{content}{part[0].payment_key}".encode()).hexdigest()[:16]
 

@@ -52,8 +52,8 @@ def people_waiting(c: Campaign, day: date) -> set[str]:
     """Person ids of those whom a quarantined row, staged up to that day, may make ineligible."""
     base = pa.scalar(f"{c.programme.benefit.base_date:%Y%m%d}")
     found: set[str] = set()
-    for staged in c.staging.days("register_changes", day):
-        rows = c.staging.read("register_changes", staged, "quarantine_rows")
+    for sent_on in c.staging.days("register_changes", day):
+        rows = c.staging.read("register_changes", sent_on, "quarantine_rows")
         reasons = rows.column("change_reason")
         left_later = pc.and_(
             pc.equal(reasons, "moved_out"),

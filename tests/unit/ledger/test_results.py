@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import payments, results, tables
 from pipelines.ledger.balance import take_balance
-from pipelines.ledger.payments import payable
+from pipelines.ledger.payable import payable
 from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import verify_chain
