@@ -102,7 +102,7 @@ def test_from_the_order_to_the_receipt(ward):
     with pytest.raises(CashRefused, match="二度"):
         cash.receive(ward, key, "R-2", OPERATOR, DAY)
     assert cash.draft(ward, OPERATOR, DAY) is None
-    assert _faults(ward) == []
+    assert _faults(ward) == ()
     with ward.ledger.read() as connection:
         release = connection.execute(
             sa.select(tables.release).filter_by(disclosure="cash_list")
@@ -180,7 +180,7 @@ def test_what_nobody_collects_in_time_is_taken_back_with_the_days_results(ward):
     }
     assert results.settle(ward, last + timedelta(2)).get("uncollected") is None
     assert cash.draft(ward, OPERATOR, NEXT).people == 1
-    assert _faults(ward) == []
+    assert _faults(ward) == ()
 
 
 def test_two_people_take_a_receipt_back_that_was_entered_wrongly(ward):
