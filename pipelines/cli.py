@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pipelines import (
     cli_audit,
+    cli_cash,
     cli_deliveries,
     cli_disclosures,
     cli_holds,
@@ -41,6 +42,7 @@ app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")
 app.add_typer(cli_money.recovery, name="recovery")
 app.add_typer(cli_money.results, name="results")
+app.add_typer(cli_cash.cash, name="cash")
 app.add_typer(cli_zengin.zengin, name="zengin")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)

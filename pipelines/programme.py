@@ -230,6 +230,13 @@ class Bank(Part):
     result_business_days: int = Field(default=3, ge=1)
 
 
+class Cash(Part):
+    """Cash over the counter. collect_days: what nobody collected for so many days is taken back."""
+
+    counter: str
+    collect_days: int = Field(ge=1)
+
+
 class Limits(Part):
     """Circuit breakers: implausible shares stop a day for a person."""
 
@@ -313,6 +320,7 @@ class Programme(Part):
     forms: Forms = Forms()
     braille: Braille = Braille()
     bank: Bank
+    cash: Cash | None = None
     findings: dict[str, Severity]
     limits: Limits
     intake: Intake = Intake()

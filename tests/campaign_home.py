@@ -27,6 +27,7 @@ DECIDED = (
     "payment_item", "recovery", "recovery_entry", "unreconciled_result", "late_return", "deficiency_letter",
     "money_decision", "money_reason", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
     "sending_stop", "sending_resume", "former_whereabouts", "municipal_letter", "municipal_notice",
+    "sending_stop", "sending_resume", "cash_order", "cash_receipt",
 )  # fmt: skip
 CHILDREN_END_SECONDS = 60.0
 THREE_DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}

@@ -164,6 +164,8 @@ batch = sa.Table(
     sa.Column("file_name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("drafter", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False, server_default="transfer"),
+    sa.CheckConstraint("route in ('transfer', 'cash')", name="route_known"),
     sa.CheckConstraint("payments > 0 and people > 0 and sum_yen > 0", name="totals_positive"),
     _one_of("state", Batch),
     sa.Index(
@@ -499,4 +501,28 @@ municipal_notice = sa.Table(
     sa.ForeignKeyConstraint(
         ["programme", "letter"], ["municipal_letter.programme", "municipal_letter.name"]
     ),
+)  # fmt: skip
+
+# Claims whose people are paid in cash over the counter, because two people decided so.
+cash_order = sa.Table(
+    "cash_order", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+)  # fmt: skip
+
+# Who signed for cash: one receipt a payment, and no receipt for two.
+cash_receipt = sa.Table(
+    "cash_receipt", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("receipt <> ''", name="receipt_given"),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
+    sa.UniqueConstraint("programme", "receipt"),
 )  # fmt: skip

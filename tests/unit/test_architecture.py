@@ -25,6 +25,7 @@ FACES = (
     "campaign",
     "cli",
     "cli_audit",
+    "cli_cash",
     "cli_deliveries",
     "cli_disclosures",
     "cli_holds",

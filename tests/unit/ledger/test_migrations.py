@@ -108,6 +108,9 @@ ROWS = {
     "deficiency_letter": [{"payment_key": "0000000102", "business_date": DAY}],
     "money_decision": [{"subject": "money:1", "number": 1, "content": "{}", "needed": 2}],
     "money_reason": [{"subject": "money:1", "number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
+    "cash_order": [{"claim_id": "C1", "business_date": DAY}],
+    "cash_receipt": [{"payment_key": "0000000101", "receipt": "R-1", "amount_yen": 100_000, "actor": "one",
+                      "business_date": DAY}],
     "sending_stop": [{"number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
     "sending_resume": [{"number": 1, "actor": "two", "reason": _TEXT, "business_date": DAY}],
     "former_whereabouts": [
