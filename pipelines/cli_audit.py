@@ -69,7 +69,7 @@ def who(
     console.print(f"■ 外部への提供・区からの発送 {len(found.receipts):,}件")
     table = Table("提供日", "提供先", "根拠", "項目", "名前", "結果", box=box.SIMPLE)
     for r in found.receipts:
-        whom = "\n再委託先: ".join([r.given.recipient_name, *r.passed_on])
+        whom = "\n再委託先: ".join([r.given.recipient, *r.passed_on])
         cells = (str(r.day), whom, r.given.basis, "、".join(r.given.items), r.given.name, r.outcome)
         table.add_row(*map(escape, cells))
     console.print(table)

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.evidence.disclosures import STATES_JA, Given, read_given
+from pipelines.evidence.disclosures import MEDIA_JA, Given, read_report
 from pipelines.ledger import rosters, tables, whose
 from pipelines.ledger.people import protected_ids
 from pipelines.outputs.paper.typesetting import typeset
@@ -29,9 +29,9 @@ EVENTS_JA = {
     "holds.listed": "保留の一覧の表示", "recovery.shown": "回収の内容の表示", "recovery.listed": "回収の一覧の表示",
     "results.listed": "振込結果の一覧の表示", "quarantine.exported": "保留行の書き出し",
     "attachment.shown": "添付の表示", "attachment.refused": "添付の表示(検査のため中止)",
-    "access.shown": "閲覧・提供の記録の照会",
+    "access.shown": "閲覧・提供の記録の照会", "letter.shown": "他の自治体への通知の表示",
+    "cash.listed": "窓口払いの一覧の表示", "cash.exported": "窓口払いの名簿の出力",
 }  # fmt: skip
-_MEDIA_JA = {"lgwan": "LGWAN(暗号化)", "paper": "紙"}
 
 
 class AccessUnknown(KyufuError):
@@ -65,14 +65,14 @@ class Receipt:
     @property
     def day(self) -> date:
         """When it was sent, or made where the ward itself delivers it."""
-        return self.given.sent_on or self.given.business_date
+        return self.given.sent_on or self.given.made_on
 
     @property
     def outcome(self) -> str:
         """How far it came, in Japanese."""
         if self.given.acknowledged_on:
             return f"受領確認 {self.given.acknowledged_on}"
-        return STATES_JA[self.given.state]
+        return self.given.outcome
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ def print_answer(c: Campaign, found: Accesses, day: date) -> bytes:
         ],
         "receipts": [
             {
-                "day": str(r.day), "recipient": r.given.recipient_name, "passed_on": list(r.passed_on),
+                "day": str(r.day), "recipient": r.given.recipient, "passed_on": list(r.passed_on),
                 "basis": r.given.basis, "items": "、".join(r.given.items),
-                "medium": _MEDIA_JA.get(r.given.medium, r.given.medium), "name": r.given.name, "outcome": r.outcome,
+                "medium": MEDIA_JA.get(r.given.medium, r.given.medium), "name": r.given.name, "outcome": r.outcome,
             }
             for r in found.receipts
         ],
@@ -204,8 +204,8 @@ def _receipts(
 ) -> tuple[list[Receipt], list[str]]:
     """(files about the person that left, files of which nobody knows any more)."""
     found, untold = [], []
-    for given in read_given(connection, c.programme):
-        if not given.left:
+    for given in read_report(connection, c.programme, None, None).given:
+        if not given.left or given.is_rehearsal:
             continue
         is_about = concerned.is_about(c, given.name, person)
         if is_about is None:
@@ -216,12 +216,12 @@ def _receipts(
 
 
 def _passed_on(c: Campaign, given: Given) -> tuple[str, ...]:
-    if given.recipient == WARD or given.medium != "lgwan":
+    if given.medium != "lgwan":
         return ()
     return tuple(
         f"{sub.name}({sub.items}、{sub.contract})"
-        for sub in c.programme.party(given.recipient).subcontractors
-        if sub.contract.holds(given.sent_on or given.business_date)
+        for sub in c.programme.party(given.recipient_id).subcontractors
+        if sub.contract.holds(given.sent_on or given.made_on)
     )
 
 

@@ -36,7 +36,7 @@ def faults(connection: sa.Connection, programme: str, own: Chain) -> Iterator[st
     )
     for title, events, table, told, recorded in kinds:
         query = sa.select(table).filter_by(programme=programme)
-        held = {told(row) for row in connection.execute(query).mappings()}
+        held = {told(dict(row)) for row in connection.execute(query).mappings()}
         chain = {recorded(row, read_detail(row)) for row in own if row["event"] in events}
         yield from (
             f"{title} {' '.join(key[:2])}: 監査記録にありません" for key in sorted(held - chain)

@@ -7,7 +7,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipelines.evidence.disclosures import Given, recipient_names
+from pipelines.evidence.disclosures import RECIPIENTS_JA, Given
 from pipelines.evidence.pack_tables import Table, text
 from pipelines.ledger import tables
 from pipelines.ledger.store import told_reasons
@@ -47,15 +47,15 @@ def basis(
     """A line a permission; given: the releases of the period."""
     done = _taken(connection, programme.id, period)
     for one in given:
-        if one.left:
-            done[one.disclosure].append(_Done(one.business_date, one.records, one.people))
+        if one.left and not one.is_rehearsal:
+            done[one.disclosure].append(_Done(one.made_on, one.records, one.people))
     refused = _refusals(connection, programme.id, period)
     rows = [_row(one, done[one.name], refused) for one in _permissions(programme)]
     return Table("basis", _HEADING, rows)
 
 
 def _permissions(programme: Programme) -> Iterator[_Permission]:
-    names = recipient_names(programme)
+    names = RECIPIENTS_JA | {party.id: party.name for party in programme.parties}
     for d in programme.disclosures:
         whom = names.get(d.recipient, d.recipient)
         yield _Permission(_GIVEN, d.id, whom, d.basis, d.medium, d.period)

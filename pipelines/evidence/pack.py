@@ -20,7 +20,7 @@ from pipelines.errors import KyufuError
 from pipelines.evidence import audit, pack_tables
 from pipelines.evidence.audit import Verified
 from pipelines.evidence.basis import basis
-from pipelines.evidence.disclosures import Given, read_given
+from pipelines.evidence.disclosures import Report, read_report
 from pipelines.evidence.pack_tables import Table
 from pipelines.intake.staging import sha256
 from pipelines.ledger import incidents, rosters
@@ -70,8 +70,8 @@ def _told(c: Campaign, period: Period, verified: Verified) -> dict[str, bytes]:
     with c.ledger.read() as connection:
         chain = read_chain(connection)
         balance = take_balance(connection, c.programme.id)
-        given = read_given(connection, c.programme, period.first, period.last)
-        tables = _tables(c, connection, period, given)
+        report = read_report(connection, c.programme, period.first, period.last)
+        tables = _tables(c, connection, period, report)
     head = chain[-1] if chain else None
     about = {
         "programme": c.programme.id, "municipality": c.programme.benefit.municipality,
@@ -92,15 +92,14 @@ def _told(c: Campaign, period: Period, verified: Verified) -> dict[str, bytes]:
     return found
 
 
-def _tables(
-    c: Campaign, connection: sa.Connection, period: Period, given: list[Given]
-) -> list[Table]:
+def _tables(c: Campaign, connection: sa.Connection, period: Period, report: Report) -> list[Table]:
     programme = c.programme
     days = {party.id: party.acknowledge_days for party in programme.parties}
     return [
-        basis(connection, programme, period, given),
-        pack_tables.disclosures(given),
-        pack_tables.deliveries(given, days),
+        basis(connection, programme, period, report.given),
+        pack_tables.disclosures(report),
+        pack_tables.refusals(report),
+        pack_tables.deliveries(report.given, days),
         pack_tables.approvals(connection, programme.id, period),
         pack_tables.access(connection, programme.id, period),
         pack_tables.roster_people(connection, programme),

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.evidence.access import EVENTS_JA
-from pipelines.evidence.disclosures import STATES_JA, Given
+from pipelines.evidence.disclosures import HEADINGS, REFUSAL_HEADINGS, Given, Report
 from pipelines.ledger import rosters, tables
 from pipelines.ledger.incidents import KINDS_JA, STEPS_JA, Incident
 from pipelines.ledger.rosters import WHAT_JA, What
@@ -27,20 +27,15 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def disclosures(given: Iterable[Given]) -> Table:
-    """Every release of the period."""
-    heading = (
-        "業務日", "提供", "相手先", "根拠", "項目", "方法", "名前", "件数", "人数", "金額(円)", "SHA-256",
-        "封かん後SHA-256", "状態",
-    )  # fmt: skip
-    rows = [
-        [
-            str(g.business_date), g.disclosure, g.recipient_name, g.basis, "、".join(g.items), g.medium, g.name,
-            str(g.records), str(g.people), text(g.sum_yen), g.sha256, text(g.sealed_sha256), STATES_JA[g.state],
-        ]
-        for g in given
-    ]  # fmt: skip
-    return Table("disclosures", heading, rows)
+def disclosures(report: Report) -> Table:
+    """Every release of the period, as `kyufu disclosures` tells it."""
+    rows = [[one.disclosure, *one.cells(), text(one.sealed_sha256)] for one in report.given]
+    return Table("disclosures", ("提供", *HEADINGS, "封かん後SHA-256"), rows)
+
+
+def refusals(report: Report) -> Table:
+    """What the gate did not let out."""
+    return Table("refusals", REFUSAL_HEADINGS, [one.cells() for one in report.refused])
 
 
 def deliveries(given: Iterable[Given], days: Mapping[str, int]) -> Table:
@@ -51,9 +46,11 @@ def deliveries(given: Iterable[Given], days: Mapping[str, int]) -> Table:
         if g.medium != "lgwan" or g.sent_on is None:
             continue
         took = (g.acknowledged_on - g.sent_on).days if g.acknowledged_on else None
-        in_time = "" if took is None else "はい" if took <= days.get(g.recipient, 0) else "いいえ"
+        in_time = (
+            "" if took is None else "はい" if took <= days.get(g.recipient_id, 0) else "いいえ"
+        )
         days_told = [str(g.sent_on), text(g.acknowledged_on), text(took)]
-        rows.append([g.name, g.recipient_name, *days_told, in_time, STATES_JA[g.state]])
+        rows.append([g.name, g.recipient, *days_told, in_time, g.outcome])
     return Table("deliveries", heading, rows)
 
 

@@ -164,6 +164,8 @@ batch = sa.Table(
     sa.Column("file_name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("drafter", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False, server_default="transfer"),
+    sa.CheckConstraint("route in ('transfer', 'cash')", name="route_known"),
     sa.CheckConstraint("payments > 0 and people > 0 and sum_yen > 0", name="totals_positive"),
     _one_of("state", Batch),
     sa.Index(
@@ -514,4 +516,73 @@ incident_step = sa.Table(
     sa.CheckConstraint("step in ('notice', 'report', 'instruction', 'resume')", name="step_known"),
     sa.CheckConstraint("note <> ''", name="note_given"),
     sa.ForeignKeyConstraint(["programme", "number"], ["incident.programme", "incident.number"]),
+)  # fmt: skip
+
+# Where a protected person lived before, as long as it was under protection: it stays a secret.
+former_whereabouts = sa.Table(
+    "former_whereabouts", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("until", sa.Date, nullable=False),
+)  # fmt: skip
+
+# Letters to other municipalities. blanks: cells that a person fills in by hand before it goes.
+municipal_letter = sa.Table(
+    "municipal_letter", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("municipality", sa.Text, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("blanks", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("withdrawn_on", sa.Date),
+    sa.Column("posted_on", sa.Date),
+    sa.Column("posted_by", sa.Text),
+    sa.Column("receipt_number", sa.Text),
+    sa.CheckConstraint("people > 0 and blanks >= 0", name="counts_right"),
+    sa.CheckConstraint(
+        "(posted_on is null) = (receipt_number is null) and (posted_on is null) = (posted_by is null)",
+        name="posted_with_its_receipt",
+    ),
+    sa.CheckConstraint("posted_on is null or withdrawn_on is null", name="posted_or_withdrawn"),
+    sa.UniqueConstraint("programme", "receipt_number"),
+)  # fmt: skip
+
+# What each letter tells of whom: told again only once it has changed.
+municipal_notice = sa.Table(
+    "municipal_notice", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("letter", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("paid", sa.Boolean(create_constraint=False), nullable=False),
+    sa.ForeignKeyConstraint(
+        ["programme", "letter"], ["municipal_letter.programme", "municipal_letter.name"]
+    ),
+)  # fmt: skip
+
+# Claims whose people are paid in cash over the counter, because two people decided so.
+cash_order = sa.Table(
+    "cash_order", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+)  # fmt: skip
+
+# Who signed for cash: one receipt a payment, and no receipt for two.
+cash_receipt = sa.Table(
+    "cash_receipt", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("receipt <> ''", name="receipt_given"),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
+    sa.UniqueConstraint("programme", "receipt"),
 )  # fmt: skip

@@ -37,6 +37,13 @@ def people_of_payments(
     return sorted(found)
 
 
+def people_of_letter(connection: sa.Connection, programme: str, letter: str) -> list[str]:
+    """Whom a letter to another municipality tells of."""
+    n = tables.municipal_notice.c
+    query = sa.select(n.person_id).where(n.programme == programme, n.letter == letter)
+    return sorted(connection.execute(query).scalars())
+
+
 def claims_of(connection: sa.Connection, programme: str, person_id: str) -> set[str]:
     """The claims with which somebody applied, that name that person, or on which that person stands."""
     c, f, e = tables.claim.c, tables.finding.c, tables.entitlement.c

@@ -28,7 +28,7 @@ from pipelines.steps.roles import Act, Actor
 from pipelines.steps.showings import record_showing
 
 _SHOWN = ("resident_id", "household_id", "name_kanji")
-_RECEIPT = re.compile(r"[0-9A-Za-z-]{1,30}")
+RECEIPT = re.compile(r"[0-9A-Za-z-]{1,30}")
 
 
 class DecisionRefused(KyufuError):
@@ -112,7 +112,7 @@ def open_recovery(c: Campaign, recovery_id: str, reason: str, actor: Actor, day:
         ApprovalRefused: the actor may not decide this.
     """
     actor.assert_may(Act.DECIDE_MONEY)
-    _assert_reason(reason)
+    assert_reason(reason)
     with c.ledger.write() as connection:
         found = _find(c, connection, recovery_id)
         if found.opened_on is not None:
@@ -121,7 +121,7 @@ def open_recovery(c: Campaign, recovery_id: str, reason: str, actor: Actor, day:
             "payment_key": found.payment_key, "person": found.person_id, "amount_yen": found.amount_yen,
             "cause": found.cause,
         }  # fmt: skip
-        decided = _decide(c, connection, _opening(found), content, reason, actor, day)
+        decided = decide_by_two(c, connection, _opening(found), content, reason, actor, day)
         if decided.is_complete:
             recoveries.open_for_not_eligible(connection, c.programme.id, found, day)
             detail = {"amount_yen": found.amount_yen, "cause": found.cause}
@@ -141,7 +141,7 @@ def settle_recovery(
         RecoveryRefused: no such recovery is open, or the amount or receipt cannot be.
     """
     actor.assert_may(Act.ENTER_MONEY)
-    if not _RECEIPT.fullmatch(receipt):
+    if not RECEIPT.fullmatch(receipt):
         raise RecoveryRefused("領収番号は半角の英数字とハイフンで30字までです。")
     with c.ledger.write() as connection:
         found = _find(c, connection, recovery_id)
@@ -200,7 +200,7 @@ def decide_result(
         ApprovalRefused: the actor may not decide this.
     """
     actor.assert_may(Act.DECIDE_MONEY)
-    _assert_reason(reason)
+    assert_reason(reason)
     with c.ledger.write() as connection:
         choices = results.choices_for(connection, c.programme.id, payment_key)
         if choice not in choices:
@@ -212,7 +212,7 @@ def decide_result(
         faults = results.open_faults(connection, c.programme.id).get(payment_key, [])
         content = {"payment_key": payment_key, "choice": str(choice), "faults": [*map(str, faults)]}
         subject = _result(payment_key)
-        decided = _decide(c, connection, subject, content, reason, actor, day)
+        decided = decide_by_two(c, connection, subject, content, reason, actor, day)
         if decided.is_complete:
             reference = f"{subject}:{decided.number}"
             results.apply_decision(connection, c.programme.id, payment_key, choice, reference, day)
@@ -221,10 +221,11 @@ def decide_result(
     return decided
 
 
-def _decide(
+def decide_by_two(
     c: Campaign, connection: sa.Connection, subject: str, content: Mapping[str, Any], reason: str, actor: Actor,
     day: date,
 ) -> Decision:  # fmt: skip
+    """Enter one person's decision, marked as applied once enough people agree: the caller then lets it take effect."""
     needed = c.programme.people.money_approvals
     decided = money_decisions.decide(
         connection, c.programme.id, subject, content, needed, actor.name, reason.strip(), day
@@ -266,7 +267,7 @@ def _find(c: Campaign, connection: sa.Connection, recovery_id: str) -> Recovery:
     )
 
 
-def _assert_reason(reason: str) -> None:
+def assert_reason(reason: str) -> None:
     """A reason is given, short, and holds no number of a person or an account."""
     assert_given(reason, DecisionRefused)
     assert_no_number(reason, DecisionRefused, "理由")

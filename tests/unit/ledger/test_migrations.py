@@ -108,6 +108,9 @@ ROWS = {
     "deficiency_letter": [{"payment_key": "0000000102", "business_date": DAY}],
     "money_decision": [{"subject": "money:1", "number": 1, "content": "{}", "needed": 2}],
     "money_reason": [{"subject": "money:1", "number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
+    "cash_order": [{"claim_id": "C1", "business_date": DAY}],
+    "cash_receipt": [{"payment_key": "0000000101", "receipt": "R-1", "amount_yen": 100_000, "actor": "one",
+                      "business_date": DAY}],
     "sending_stop": [{"number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
     "sending_resume": [{"number": 1, "actor": "two", "reason": _TEXT, "business_date": DAY}],
     "handler_roster": [{"party": p, "number": 1, "content": "[]", "certificate_sha256": digest, "actor": "one",
@@ -118,6 +121,15 @@ ROWS = {
     "incident": [{"number": 1, "party": "bank", "kind": "accident", "what": _TEXT, "actor": "one",
                   "business_date": DAY}],
     "incident_step": [{"number": 1, "step": "notice", "actor": "one", "note": _TEXT, "business_date": DAY}],
+    "former_whereabouts": [
+        {"person_id": _person(Entitlement.HELD), "dataset": _TEXT, "address": _TEXT, "until": DAY}
+    ],
+    "municipal_letter": [
+        {"name": f"letter {receipt}", "municipality": _TEXT, "people": 1, "blanks": 0, "sha256": _TEXT,
+         "business_date": DAY, "posted_on": DAY if receipt else None, "posted_by": "one" if receipt else None,
+         "receipt_number": receipt} for receipt in (None, "12345678901")
+    ],
+    "municipal_notice": [{"letter": "letter None", "person_id": _person(Entitlement.PAID), "paid": True}],
 }  # fmt: skip
 
 
