@@ -18,7 +18,6 @@ from pipelines.steps import (
     claims,
     closeout,
     forms,
-    municipal_letters,
     payments,
     register,
     reports,
@@ -151,7 +150,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     do("payments.send", payments.send)
     do("results.notices", results.send_notices)
     do("results.settle", results.settle)
-    do("letters.draft", municipal_letters.draft)
+    do("results.letters", results.draft_letters)
     do("closeout.lapse", closeout.lapse)
     do("closeout.holdings", closeout.list_holdings)
     do("closeout.balance", closeout.balance)
