@@ -45,7 +45,9 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
         decided = holds.apply_decisions(c, connection, day)
         on_hold = waiting_changes.hold(c, connection, day)
         payees = _Payees()
-        found = payable(connection, c.programme.id, payees)
+        found = payable(
+            connection, c.programme.id, payees, confirmed=c.programme.bank.account_check is not None
+        )
         _hold(c, connection, found.without_account, day)
         batches = _declare(c, found.payments, day)
         if batches:
@@ -279,7 +281,7 @@ def _write(
         KyufuError: a payment does not fit the bank's format; the message says which, and what of it.
     """
     try:
-        return zengin.write(_header(c, transfer_date), records, profile(c))
+        return zengin.write(header(c, transfer_date), records, profile(c))
     except zengin.ZenginError as error:
         at = error.record - 2  # after the header
         which = f"支払番号{records[at].customer_code_1}の" if 0 <= at < len(records) else ""
@@ -289,7 +291,8 @@ def _write(
         ) from None
 
 
-def _header(c: Campaign, transfer_date: date) -> zengin.Header:
+def header(c: Campaign, transfer_date: date) -> zengin.Header:
+    """Who pays, from which account, on that day."""
     bank = c.programme.bank
     return zengin.Header(
         client_code=bank.client_code, client_name=bank.client_name_kana, transfer_mmdd=zengin.mmdd(transfer_date),
