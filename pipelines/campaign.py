@@ -1,6 +1,7 @@
 """The whole campaign without Airflow: the same steps in the same order, day after day, with the simulated parties."""
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
@@ -18,6 +19,7 @@ from pipelines.steps import (
     claims,
     closeout,
     forms,
+    municipal_letters,
     payments,
     register,
     reports,
@@ -52,6 +54,8 @@ def campaign_days(inputs: Path) -> list[date]:
 @contextmanager
 def rehearsal_link(settings: Settings, programme: Programme) -> Iterator[Relay]:
     """The mock link with its simulated parties, below the home; ends with this process."""
+    os.umask(0o077)  # the relay and the parties inherit it: what they write is this user's alone
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     pki = settings.home / "pki"
     create_demonstration_pki(pki, tuple(party.id for party in programme.parties))
     with Relay.start(settings.home / "link", pki, settings.inputs, programme=programme.id) as relay:
@@ -147,6 +151,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     do("payments.send", payments.send)
     do("results.notices", results.send_notices)
     do("results.settle", results.settle)
+    do("letters.draft", municipal_letters.draft)
     do("closeout.lapse", closeout.lapse)
     do("closeout.holdings", closeout.list_holdings)
     do("closeout.balance", closeout.balance)

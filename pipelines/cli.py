@@ -15,10 +15,13 @@ from pipelines import (
     cli_audit,
     cli_cash,
     cli_deliveries,
+    cli_disclosures,
     cli_holds,
+    cli_letters,
     cli_link,
     cli_money,
     cli_quarantine,
+    cli_rehearse,
     cli_stop,
     cli_zengin,
 )
@@ -46,6 +49,9 @@ app.command()(cli_holds.logout)
 app.command()(cli_stop.stop)
 app.command()(cli_stop.resume)
 app.command()(cli_deliveries.deliveries)
+app.command()(cli_disclosures.disclosures)
+app.add_typer(cli_letters.letters, name="letters")
+app.command()(cli_rehearse.rehearse_delivery)
 app.add_typer(cli_audit.audit, name="audit")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")

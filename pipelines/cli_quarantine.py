@@ -11,7 +11,17 @@ from rich.table import Table
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
 from pipelines.programme import quarantine_password_from_environment
-from pipelines.terminal import Home, Programme, console, no_link, os_user, settings, today
+from pipelines.terminal import (
+    Home,
+    Programme,
+    Reason,
+    console,
+    no_link,
+    os_user,
+    settings,
+    tell_decided,
+    today,
+)
 from schemas.rules import RULES
 
 quarantine = typer.Typer(
@@ -117,6 +127,27 @@ def take_back(
         )
     if found["accepted"]:
         console.print("受け入れた行は、次にその業務日か翌業務日の処理を実行したときに使われます。")
+
+
+@quarantine.command("except")
+def sign_exceptions(
+    dataset: Dataset, day: Day, reason: Reason, programme: Programme = None, home: Home = None
+) -> None:
+    """Set apart the rows of a day that nobody can mend; a second person agrees by doing the same.
+
+    What waits for them goes on without them; they stay in quarantine and in every count.
+    """
+    from pipelines import sign_in
+    from pipelines.steps import exceptions
+
+    c, actor = sign_in.open_signed_in(programme, home)
+    decided = exceptions.sign(c, dataset, day.date(), reason, actor, today())
+    rows, repeated = len(decided.content["rows"]), decided.content["duplicates"]
+    tell_decided(
+        f"{dataset} {day:%Y-%m-%d}: 保留{rows:,}行と重複{repeated:,}行を例外とします({actor.name})。",
+        "これらの行を待たずに進みます。",
+        decided.needed - len(decided.approved_by),
+    )
 
 
 @quarantine.command()

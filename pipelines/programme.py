@@ -9,7 +9,7 @@ import tomllib
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -155,7 +155,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -181,6 +181,41 @@ class AccountCheck(Part):
 
     columns: dict[str, int]
     answers: dict[str, str]
+
+
+CodePoint = Annotated[str, Field(pattern=r"^U\+[0-9A-F]{4,6}$")]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Forms(Part):
+    """The print contractor's profile for the forms' file.
+
+    characters: what its fonts have. gaiji: what is printed for the ward's own characters, 〓 or themselves. shrink:
+    `U+XXXX` -> the one character printed instead, before the shrink maps are asked. proof_records: on the proof sheet.
+    """
+
+    encoding: Literal["utf-8", "utf-8-sig", "cp932"] = "utf-8"
+    line_end: Literal["crlf", "lf"] = "crlf"
+    quoting: Literal["needed", "all"] = "needed"
+    max_members: int = Field(default=12, ge=1)
+    characters: Literal["jisx0208", "jisx0213", "cp932", "unicode"] = "cp932"
+    gaiji: Literal["geta", "keep"] = "geta"
+    proof_records: int = Field(default=50, ge=1, le=500)
+    shrink: dict[CodePoint, OneCharacter] = {}
+
+
+class Braille(Part):
+    """What the ward's own embosser and label printer make for Braille households.
+
+    sender, title: Braille kana. cells_in_line, lines_in_page: of the embosser. label_points: size of the large print.
+    """
+
+    sender: str = ""
+    title: str = ""
+    with_name: bool = True
+    cells_in_line: int = Field(default=32, ge=10)
+    lines_in_page: int = Field(default=22, ge=3)
+    label_points: int = Field(default=22, ge=10, le=36)
 
 
 class Bank(Part):
@@ -263,6 +298,16 @@ class Link(Part):
     wait_seconds: float = Field(ge=0)
 
 
+class Letters(Part):
+    """Letters to other municipalities (外部提供).
+
+    directory: a table of `schemas/municipalities`; checks: how many people make each check.
+    """
+
+    directory: str = Field(pattern=r"^[a-z0-9_-]+$")
+    checks: int = Field(default=2, ge=2)
+
+
 class Demonstration(Part):
     """People who act in a rehearsal."""
 
@@ -285,12 +330,15 @@ class Programme(Part):
     sources: tuple[Source, ...] = Field(alias="source")
     parties: tuple[Party, ...] = Field(alias="party")
     disclosures: tuple[Disclosure, ...] = Field(alias="disclosure")
+    forms: Forms = Forms()
+    braille: Braille = Braille()
     bank: Bank
     cash: Cash | None = None
     findings: dict[str, Severity]
     limits: Limits
     intake: Intake = Intake()
     link: Link
+    letters: Letters | None = None
     retention: dict[str, date]
     demonstration: Demonstration | None = None
 

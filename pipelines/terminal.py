@@ -4,7 +4,7 @@ import os
 import pwd
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -13,6 +13,9 @@ from rich.markup import escape
 
 from pipelines.link.errors import LinkError
 from pipelines.programme import Settings, settings_from_environment
+
+if TYPE_CHECKING:
+    from pipelines.steps.campaign import Campaign
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -56,6 +59,18 @@ def tell_decided(what: str, done: str, left: int) -> None:
 def today() -> date:
     """The date in Japan."""
     return datetime.now(ZoneInfo("Asia/Tokyo")).date()
+
+
+def business_day(c: "Campaign") -> date:
+    """The business date of a command: today; in a demonstration the newest day on which a step ran."""
+    from pipelines.steps.sent import newest_day
+
+    if c.programme.is_demonstration:
+        with c.ledger.read() as connection:
+            newest = newest_day(connection, c.programme.id)
+        if newest is not None:
+            return newest
+    return today()
 
 
 def os_user() -> str:

@@ -10,6 +10,7 @@ from pipelines.evidence.unreconciled import Unreconciled, take_unreconciled
 from pipelines.files import write_whole
 from pipelines.ledger import stops, tables
 from pipelines.ledger.balance import Balance, take_balance
+from pipelines.ledger.municipal_letters import letters
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.ledger.store import told_reasons
 from pipelines.matching.findings import FINDINGS
@@ -31,6 +32,7 @@ def summarise(c: Campaign, seconds: float) -> dict[str, Any]:
             "payments": _payments(connection, c.programme.id, balance),
             "unreconciled": take_unreconciled(c, connection).as_dict(),
             "files": _files(connection, c.programme.id),
+            "letters": _letters(connection, c.programme.id),
             "intake": intake_totals(connection, c.programme.id),
             "refused": _refused(connection, c.programme.id),
             "late_deliveries": _late_deliveries(c, connection),
@@ -95,6 +97,11 @@ def render(summary: dict[str, Any]) -> str:
         if told:
             lines.append(f"■ {title}")
             lines += [f"  {r['day']} {r['reason']}" for r in told]
+    if told := summary["letters"]:
+        lines.append(
+            f"■ 他の自治体への通知 {told['letters']:,}通({told['people']:,}人): 確認・発送待ち {told['open']:,}、"
+            f"発送済み {told['posted']:,}、取り下げ {told['withdrawn']:,}(kyufu letters list)"
+        )
     if summary["late_deliveries"]:
         lines.append("■ 期限までに受領確認の届かなかった送付(kyufu deliveries)")
         lines += [f"  {told}" for told in summary["late_deliveries"]]
@@ -112,6 +119,20 @@ def render(summary: dict[str, Any]) -> str:
     )
     lines += [f"  {fault}" for fault in summary["faults"]]
     return "\n".join(lines)
+
+
+def _letters(connection: sa.Connection, programme: str) -> dict[str, int]:
+    """Letters to other municipalities by how far they are; empty if there is none."""
+    found = letters(connection, programme)
+    if not found:
+        return {}
+    return {
+        "letters": len(found),
+        "people": sum(one.people for one in found if one.withdrawn_on is None),
+        "open": sum(one.is_open for one in found),
+        "posted": sum(one.posted_on is not None for one in found),
+        "withdrawn": sum(one.withdrawn_on is not None for one in found),
+    }
 
 
 def _late_deliveries(c: Campaign, connection: sa.Connection) -> list[str]:

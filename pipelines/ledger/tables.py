@@ -458,6 +458,51 @@ audit = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
 )  # fmt: skip
 
+# Where a protected person lived before, as long as it was under protection: it stays a secret.
+former_whereabouts = sa.Table(
+    "former_whereabouts", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("until", sa.Date, nullable=False),
+)  # fmt: skip
+
+# Letters to other municipalities. blanks: cells that a person fills in by hand before it goes.
+municipal_letter = sa.Table(
+    "municipal_letter", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("municipality", sa.Text, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("blanks", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("withdrawn_on", sa.Date),
+    sa.Column("posted_on", sa.Date),
+    sa.Column("posted_by", sa.Text),
+    sa.Column("receipt_number", sa.Text),
+    sa.CheckConstraint("people > 0 and blanks >= 0", name="counts_right"),
+    sa.CheckConstraint(
+        "(posted_on is null) = (receipt_number is null) and (posted_on is null) = (posted_by is null)",
+        name="posted_with_its_receipt",
+    ),
+    sa.CheckConstraint("posted_on is null or withdrawn_on is null", name="posted_or_withdrawn"),
+    sa.UniqueConstraint("programme", "receipt_number"),
+)  # fmt: skip
+
+# What each letter tells of whom: told again only once it has changed.
+municipal_notice = sa.Table(
+    "municipal_notice", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("letter", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("paid", sa.Boolean(create_constraint=False), nullable=False),
+    sa.ForeignKeyConstraint(
+        ["programme", "letter"], ["municipal_letter.programme", "municipal_letter.name"]
+    ),
+)  # fmt: skip
+
 # Claims whose people are paid in cash over the counter, because two people decided so.
 cash_order = sa.Table(
     "cash_order", metadata,

@@ -15,7 +15,7 @@ from pipelines.ledger.people import FORMS_SENT
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement, Route
 from pipelines.matching.findings import FINDINGS
 from pipelines.programme import Programme
-from pipelines.reports.arrivals import Owed, Partition
+from pipelines.reports.arrivals import Owed
 
 CHANNELS = {"online": "オンライン", "postal": "郵送", "inhouse": "窓口"}
 ROUTES = {"contractor": "委託先から", "inhouse": "区から"}
@@ -79,7 +79,7 @@ class DaySheet:
 
 
 def read_day_sheet(
-    connection: sa.Connection, programme: Programme, day: date, balance: Balance, partitions: Sequence[Partition],
+    connection: sa.Connection, programme: Programme, day: date, balance: Balance, waiting_rows: int,
     owed: Iterable[Owed],
 ) -> DaySheet:  # fmt: skip
     """The sheet as the ledger stands; `today` is what happened on that business day.
@@ -89,7 +89,7 @@ def read_day_sheet(
         programme: for its dates.
         day: the business day whose run ends.
         balance: as just taken.
-        partitions: everything that arrived.
+        waiting_rows: rows of quarantine that somebody must mend.
         owed: what should have arrived, as of the day.
     """
     return DaySheet(
@@ -97,7 +97,7 @@ def read_day_sheet(
         _mailed(connection, programme.id, day), _claims(connection, programme.id, day),
         _held(connection, programme.id, day), _paid(connection, programme.id, balance, day),
         _batches(connection, programme.id), list_deadlines(programme, day),
-        _needed(connection, programme, day, balance, partitions, owed),
+        _needed(connection, programme, day, balance, waiting_rows, owed),
     )  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _batches(connection: sa.Connection, programme: str) -> list[tuple[str, int, 
 
 
 def _needed(
-    connection: sa.Connection, of: Programme, day: date, balance: Balance, partitions: Sequence[Partition],
+    connection: sa.Connection, of: Programme, day: date, balance: Balance, waiting_rows: int,
     owed: Iterable[Owed],
 ) -> list[tuple[str, int]]:  # fmt: skip
     """What waits for a person, each with how many; nothing that is zero."""
@@ -259,8 +259,7 @@ def _needed(
         ("対象外と分かった人への支払(回収の要否を決める)", len(recoveries.candidates(connection, programme))),
         ("回収の終わっていない人(kyufu recovery list)",
          sum(bool(r.open_yen) for r in recoveries.opened(connection, programme))),
-        ("保留中の行(kyufu quarantine list)",
-         sum(p.manifest.quarantined for p in partitions if p.manifest)),
+        ("保留中の行(kyufu quarantine list)", waiting_rows),
         ("届いていない・古い・拒否されたままの名簿", len(late)),
     ]  # fmt: skip
     return [(title, number) for title, number in found if number]

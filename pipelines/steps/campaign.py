@@ -23,8 +23,12 @@ from pipelines.ledger.store import Ledger, add_refusal, fetch
 from pipelines.link.identity import Identity, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
+from pipelines.outputs.forms import FormsProfile
+from pipelines.outputs.print_characters import replace_column
 from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps import exceptions
 from pipelines.steps.deliveries import LINKED, Delivery, used_in
+from pipelines.steps.form_profile import as_written_and_printed, form_profile
 
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
 
@@ -135,31 +139,25 @@ class Campaign:
         with self.ledger.read() as connection:
             protected = people.protected_ids(connection, self.programme.id)
             braille = people.braille_ids(connection, self.programme.id)
-            p, u = tables.protection, tables.unlinked_row
-            mailing = connection.execute(
-                sa.select(p.c.person_id, p.c.mailing_address).where(
-                    p.c.programme == self.programme.id,
-                    p.c.kind == "evacuation",
-                    p.c.mailing_address != "",
-                )
-            ).all()
+            whereabouts = people.whereabouts(connection, self.programme.id)
+            in_facilities = people.only_in_facilities(connection, self.programme.id)
+            u = tables.unlinked_row
             undecided = connection.execute(
                 sa.select(sa.func.count())
                 .select_from(u)
                 .filter_by(programme=self.programme.id, decided=False)
             ).scalar_one()
-        addresses: dict[str, list[str]] = {}
-        for person, address in mailing:
-            addresses.setdefault(person, []).append(address)
         list_days = self._list_days(day)
         everybody = cache(self.people)
+        printer = form_profile(self.programme)
         return Guard(
             frozenset(protected),
             lambda: frozenset(withheld_people(everybody(), protected, braille)),
-            lambda: secrets_of(everybody(), protected, addresses),
+            lambda: secrets_of(everybody(), protected, whereabouts, printer),
             list_days,
             undecided + self._quarantined_list_rows(list_days),
-            lambda wanted: own_register(everybody(), wanted),
+            lambda wanted: own_register(everybody(), wanted, printer),
+            frozenset(in_facilities),
         )
 
     def _list_days(self, day: date) -> dict[str, date | None]:
@@ -183,7 +181,7 @@ class Campaign:
     def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
         """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""
         newest = (self.staging.manifest(dataset, day) for dataset, day in list_days.items() if day)
-        return sum(manifest.quarantined for manifest in newest if manifest)
+        return sum(exceptions.waiting(self, manifest) for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
         """Record that something was refused, so that it is seen, and say so; see `add_refusal`."""
@@ -193,21 +191,22 @@ class Campaign:
 
 
 def secrets_of(
-    everybody: pa.Table, protected: set[str], addresses: Mapping[str, Sequence[str]]
-) -> tuple[Secret, ...]:
+    everybody: pa.Table, protected: set[str], addresses: Mapping[str, Sequence[str]], printer: FormsProfile
+) -> tuple[Secret, ...]:  # fmt: skip
     """The protected people as the scan looks for them. addresses: person_id -> where they live now."""
     kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
     return tuple(
         Secret(
-            row["person_id"], row["resident_id"], (row["name_kanji"], row["name_kana"]), row["birth_date"],
-            row["date_key"], tuple(addresses.get(row["person_id"], ())),
+            row["person_id"], row["resident_id"],
+            as_written_and_printed((row["name_kanji"], row["name_kana"]), printer), row["birth_date"],
+            row["date_key"], as_written_and_printed(addresses.get(row["person_id"], ()), printer),
         )
         for row in kept.to_pylist()
     )  # fmt: skip
 
 
-def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
-    """What the register says of some people, as the scan asks for it."""
+def own_register(everybody: pa.Table, wanted: frozenset[str], printer: FormsProfile) -> Register:
+    """What the register says of some people, as the scan asks for it; beside it how the contractor prints it."""
 
     def rows() -> pa.Table:
         return everybody.filter(
@@ -220,7 +219,7 @@ def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
         near = own.filter(born).column("household_id").drop_null().combine_chunks()
         named = pc.is_in(own.column("household_id"), value_set=_ids(set(households)))
         return household_lines(
-            own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near)))
+            own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near))), printer
         )
 
     def addresses() -> list[str]:
@@ -228,28 +227,48 @@ def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
         each = own.group_by("household_id").aggregate(
             [("address", "one"), ("address_supplement", "one")]
         )
-        return [
-            str(a) for a in _joined(each, ("address_one", "address_supplement_one")).to_pylist()
-        ]
+        written = _joined(each, ("address_one", "address_supplement_one")).combine_chunks()
+        printed, changed = replace_column(written, printer.characters)
+        return [*written.to_pylist(), *(printed[row].as_py() for row in changed)]
 
     return Register(lines, addresses)
 
 
-def household_lines(rows: pa.Table) -> list[str]:
-    """A line a household: its shared items once, then each member's."""
+def household_lines(rows: pa.Table, printer: FormsProfile) -> list[str]:
+    """A line for each row of a household's form: its shared items once, then each member's of that row.
+
+    Where the printer's fonts change a name, the line has it as it is printed too.
+    """
     shared = ("household_id", "postal_code", "address", "address_supplement", "head_name_kanji")
     own = [name for name in ITEMS if name not in shared]
+    most = printer.max_members
+    lines = []
+    for household in _households(rows, shared, own):
+        for first in range(0, len(household["own"]), most):
+            here = (household["shared"], *household["own"][first : first + most])
+            names = (household["head"], *household["names"][first : first + most])
+            lines.append(",".join([*here, *as_written_and_printed(names, printer)[len(names) :]]))
+    return lines
+
+
+def _households(rows: pa.Table, shared: Sequence[str], own: Sequence[str]) -> list[dict[str, Any]]:
+    """Each household's items, its head's name and its members' items and names, in register order."""
     lines = pa.table(
         {
             "household": rows.column("household_id"),
+            "head": rows.column("head_name_kanji"),
             "shared": _joined(rows, shared),
             "own": _joined(rows, own),
+            "names": pc.coalesce(rows.column("name_kanji"), pa.scalar("")),
         }
     )
-    households = lines.group_by("household").aggregate([("shared", "one"), ("own", "list")])
-    members = pc.binary_join(households.column("own_list"), ",")
-    joined = pc.binary_join_element_wise(households.column("shared_one"), members, ",")
-    return [str(line) for line in joined.to_pylist()]
+    found = lines.group_by("household").aggregate(
+        [("head", "one"), ("shared", "one"), ("own", "list"), ("names", "list")]
+    )
+    return [
+        {name.removesuffix("_one").removesuffix("_list"): value for name, value in row.items()}
+        for row in found.to_pylist()
+    ]
 
 
 def _joined(rows: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:

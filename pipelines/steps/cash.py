@@ -3,6 +3,7 @@
 Everything is done by signed-in people; nothing of it is scheduled but the taking back of what nobody collected.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -278,13 +279,20 @@ def _rows(c: Campaign, connection: sa.Connection, found: list[Payment]) -> list[
     everybody = c.people()
     known = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=wanted))
     person = {row["person_id"]: row for row in known.to_pylist()}
-    items = ("name_kanji", "name_kana", "birth_date")
     return [
         Row(
-            payment.payment_key,
-            *((person.get(applicants[payment.claim_id], {}).get(item) or "") for item in items),
-            len(payment.people),
+            payment.payment_key, *_collector(person.get(applicants[payment.claim_id])), len(payment.people),
             payment.amount_yen,
         )
         for payment in found
-    ]
+    ]  # fmt: skip
+
+
+def _collector(person: Mapping[str, str | None] | None) -> tuple[str, str, str]:
+    """Who collects the cash: kanji name, kana name, birth date; empty where nobody is known."""
+    known = person or {}
+    return (
+        known.get("name_kanji") or "",
+        known.get("name_kana") or "",
+        known.get("birth_date") or "",
+    )

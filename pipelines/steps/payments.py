@@ -256,7 +256,8 @@ def _build_one(
             f"{batch_id}: 支払の宛先か金額が、承認された内容と違います。送りません。"
             "kyufu audit verify で確認してください。"
         )
-    payload = _write(c, batch_id, declared["transfer_date"], [_record(p) for p in found])
+    records = [_record(payment) for payment in found]
+    payload = _write(c, batch_id, declared["transfer_date"], records)
     again = zengin.read(payload, profile(c))
     told = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
     if told != (declared["payments"], declared["sum_yen"], declared["account_hash"]):

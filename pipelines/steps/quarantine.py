@@ -16,7 +16,7 @@ from pipelines.intake.mending import Key, Mending
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.ledger.store import record
-from pipelines.steps import claims, inbox, register, undecided, welfare
+from pipelines.steps import claims, exceptions, inbox, register, undecided, welfare
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import LINKED, Delivery
 from schemas.datasets import DATASETS
@@ -46,7 +46,9 @@ class _PushesOut(Exception):
 
 def list_waiting(c: Campaign, until: date) -> list[quarantine.Waiting]:
     """Everything that waits, by dataset, day and rule."""
-    return quarantine.waiting_rows(c.staging, list(DATASETS), until)
+    return quarantine.waiting_rows(
+        c.staging, list(DATASETS), until, lambda manifest: exceptions.signed_for(c, manifest).rows
+    )
 
 
 def list_unused(c: Campaign, until: date) -> list[Delivery]:

@@ -1,4 +1,4 @@
-"""Who may do what with holds, with cash and money that went astray, and with the stop of all sending.
+"""Who may do what with holds, cash and stray money, letters, rows that nobody can mend, and the stop of all sending.
 
 An actor comes from an authenticated session (`pipelines.sign_in`), never from a name.
 """
@@ -35,6 +35,11 @@ class Act(StrEnum):
     SHOW_MONEY = "回収の内容を見る"
     DECIDE_MONEY = "回収の開始、振込結果、窓口払いを決定する"
     ENTER_MONEY = "回収した額を記録する"
+    EXCEPT_ROWS = "直せない行を例外とする"
+    LIST_LETTERS = "他の自治体への通知の一覧を見る"
+    SHOW_LETTER = "他の自治体への通知の内容を見る"
+    CHECK_LETTER = "他の自治体への通知を確認する"
+    POST_LETTER = "他の自治体への通知の発送を記録する"
     DRAFT_CASH = "窓口払いを起案し、名簿を出す"
     ENTER_CASH = "窓口で受領を記録する"
     STOP = "すべての送付を停止する"
@@ -51,6 +56,11 @@ _MAY = {
     Act.SHOW_MONEY: frozenset({Role.STEWARD, Role.APPROVER, Role.AUDITOR}),
     Act.DECIDE_MONEY: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.ENTER_MONEY: frozenset({Role.STEWARD}),
+    Act.EXCEPT_ROWS: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.LIST_LETTERS: frozenset(Role),
+    Act.SHOW_LETTER: frozenset({Role.STEWARD, Role.APPROVER, Role.AUDITOR}),
+    Act.CHECK_LETTER: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.POST_LETTER: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.DRAFT_CASH: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.ENTER_CASH: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},

@@ -2,13 +2,20 @@
 
 import csv
 import io
+import json
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
+from pipelines.cli import app
+from pipelines.disclosure.contents import read_contents
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.outputs.forms import DERIVED_COLUMNS, HOUSEHOLD_COLUMNS, MEMBER_COLUMNS
@@ -291,6 +298,119 @@ def test_everybody_else_is_in_the_forms_once(ward, forms):
     assert without <= gone
 
 
+# --- protected people: in what goes to them, and to whom it must, and in nothing else ---
+
+
+class Canary(NamedTuple):
+    """A protected person by what gives them away; `whereabouts`: where they live, if that is told."""
+
+    person_id: str
+    number: str
+    names: tuple[str, ...]  # those that nobody else bears
+    whereabouts: tuple[str, ...]
+    since: str
+
+    def stands_in(self, text: str) -> bool:
+        """In a text that `_flat` made."""
+        own = (self.number, *self.names, *self.whereabouts)
+        return any(word and word in text for word in own)
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"[\s　,\"]", "", unicodedata.normalize("NFKC", text))
+
+
+@pytest.fixture(scope="module")
+def protected(ward) -> list[Canary]:
+    """Every protected person with an unmistakable number, name or address."""
+    p, e, a = tables.protection, tables.entitlement, tables.addition
+    query = (
+        sa.select(
+            p.c.person_id, p.c.mailing_address, p.c.since, e.c.resident_id, a.c.name_kanji, a.c.name_kana
+        )
+        .join(e, e.c.person_id == p.c.person_id)
+        .outerjoin(a, a.c.person_id == p.c.person_id)
+    )  # fmt: skip
+    residents = {r["住民番号"]: r for r in ward.residents()}
+    names = Counter(_flat(r[item]) for r in residents.values() for item in ("漢字氏名", "カナ氏名"))
+    written = [r["住所"] + r["方書"] for r in residents.values()]
+    written += [address for (address,) in ward.query(sa.select(a.c.address))]
+    homes = _flat("\n".join(written))
+    found = []
+    for row in ward.query(query):
+        own = residents.get(row.resident_id)
+        called = (own["漢字氏名"], own["カナ氏名"]) if own else (row.name_kanji, row.name_kana)
+        unmistakable = tuple(n for n in map(_flat, called) if n and names[n] == (1 if own else 0))
+        where = _flat(row.mailing_address)
+        found.append(
+            Canary(
+                row.person_id, row.resident_id or "", unmistakable, (where,) if where and where not in homes else (),
+                f"{row.since:%Y%m%d}",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _released(ward: Played) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """(name, text, whom it is about) of everything that was made to leave, read as its receiver would."""
+    for path in sorted((ward.home / "releases").glob("*/payload")):
+        contents = read_contents(path.read_bytes())
+        about = json.loads((path.parent / "people.json").read_bytes())["people"]
+        yield (
+            path.parent.name,
+            _flat("\n".join((*contents.texts, *contents.pages))),
+            frozenset(about),
+        )
+
+
+def test_the_canaries_are_unmistakable_and_many(ward, protected):
+    assert len({c.person_id for c in protected}) > 20
+    assert sum(bool(c.names) for c in protected) > 0.8 * len(protected)
+    assert sum(bool(c.whereabouts) for c in protected) > 5
+
+
+def test_f34_nobody_protected_stands_in_what_is_not_about_them(ward, protected):
+    looked = 0
+    for name, text, about in _released(ward):
+        day = re.search(r"20[0-9]{6}", name)[0]
+        of_contractor = name.startswith(("forms_", "notices_"))
+        for canary in protected:
+            if canary.since > day or (not of_contractor and canary.person_id in about):
+                continue
+            looked += 1
+            assert not canary.stands_in(text), f"{name}: a protected person who is not covered"
+    assert looked > 500
+
+
+def test_the_canaries_would_be_found_in_what_is_about_them(ward, protected):
+    inhouse = [
+        (text, about) for name, text, about in _released(ward) if name.startswith("inhouse_2")
+    ]
+    for canary in protected:
+        if canary.names:
+            assert all(canary.stands_in(t) for t, about in inhouse if canary.person_id in about)
+
+
+def test_letters_to_municipalities_are_about_facilities_alone(ward):
+    n, p = tables.municipal_notice, tables.protection
+    kinds = {}
+    for person, kind in ward.query(sa.select(p.c.person_id, p.c.kind)):
+        kinds.setdefault(person, set()).add(kind)
+    told = {row.person_id for row in ward.query(sa.select(n.c.person_id))}
+    assert len(told) > 5
+    assert all(kinds[who] <= {"facility", "facility_outside", "facility_inside"} for who in told)
+    letters = [name for name, _, _ in _released(ward) if name.startswith("facility_notice")]
+    assert len(letters) == len(ward.state["municipal_letter"]) > 5
+    assert not [name for name in ward.state["at the parties"] if "facility_notice" in name]
+    assert "他の自治体への通知" in ward.printed
+
+
+def test_f43_what_the_campaign_wrote_is_readable_by_its_owner_alone(ward):
+    written = [ward.home, *(p for p in ward.home.rglob("*") if not p.is_symlink())]
+    found = [path for path in written if path.stat().st_mode & 0o077]
+    assert [str(path.relative_to(ward.home)) for path in found] == []
+
+
 # --- no personal data where it does not belong ---
 
 
@@ -342,6 +462,29 @@ def test_f39_nothing_personal_in_the_logs_of_the_link(ward, canaries):
     assert {log.stem for log in logs} == {"relay", "contractor", "bank", "jlis"}
     for log in logs:
         assert _leaks(log.read_text(encoding="utf-8"), canaries) == [], log.name
+
+
+def test_f39_nothing_personal_in_the_stewards_pages(ward, canaries):
+    pages = [p for p in (ward.home / "reports").rglob("*") if p.suffix in (".html", ".json")]
+    assert len(pages) > 10
+    for page in pages:
+        assert (
+            _leaks(re.sub("<[^>]*>", "\x1f", page.read_text(encoding="utf-8")), canaries) == []
+        ), page.name
+
+
+def test_f39_nothing_personal_in_the_report_of_disclosures(ward, canaries, tmp_path):
+    for out in (tmp_path / "given.csv", tmp_path / "given.pdf"):
+        command = ["disclosures", "--home", str(ward.home), "--out", str(out)]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        contents = read_contents(out.read_bytes())
+        text = "\n".join((*contents.texts, *contents.pages))
+        assert _leaks(text, canaries) == []
+        assert "外部提供" in text.replace(" ", "")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "given.csv").read_text("utf-8-sig"))))
+    assert {row["名称"] for row in rows} == {row[0] for row in ward.state["release"]}
+    assert all(row["受領確認日"] for row in rows if row["媒体"].startswith("LGWAN"))
 
 
 def test_f39_nothing_personal_in_what_the_command_line_prints(ward, canaries):

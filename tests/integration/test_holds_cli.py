@@ -37,6 +37,7 @@ from tests.campaign_home import (
     rows,
     run_campaign,
 )
+from tests.kyufu_process import run_kyufu
 
 SECONDS = 120
 FIRST, LAST = {"2020-05-18", "2020-05-20"}, "2020-06-03"
@@ -177,11 +178,7 @@ def kyufu(home, url):
     def run(user, *arguments, **variables):
         if user is not None:
             sign_in.sign_in(home, url, user, password(user))
-        command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
-        return subprocess.run(
-            command, env=environment(**variables), capture_output=True, text=True, timeout=120,
-            check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return run_kyufu(*arguments, "--home", str(home), **variables)
 
     return run
 

@@ -1,6 +1,7 @@
 """The simulated bank: posts each payment file once, reports every transfer's result, and looks accounts up.
 
-A rehearsal's file (``unpayable``) is treated like any other: no money is behind this bank.
+A demonstration's files (``unpayable``) are treated like any other: no money is behind this bank. A
+rehearsal's delivery is checked and acknowledged; it is never posted and has no result.
 """
 
 import hashlib
@@ -56,7 +57,7 @@ def take_enquiry(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
 
 
 def take_payments(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
-    """Check a payment file and post it, unless its transfers were posted before.
+    """Check a payment file and post it, unless it is a rehearsal's or its transfers were posted before.
 
     Raises:
         Refused: the file, its totals, or its content's history do not allow it.
@@ -69,6 +70,8 @@ def take_payments(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
     stated = (delivery.manifest.get("records"), delivery.manifest.get("sum_yen"))
     if (count, batch.sum_yen) != stated:
         raise Refused("count or sum is not the manifest's", count, batch.sum_yen)
+    if delivery.is_rehearsal:
+        return Answer(count, batch.sum_yen)
     _post_once(party.work / "posted", delivery.name, batch)
     return Answer(count, batch.sum_yen, partial(_send_result, party, box, delivery, batch))
 

@@ -114,6 +114,15 @@ ROWS = {
                       "business_date": DAY}],
     "sending_stop": [{"number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
     "sending_resume": [{"number": 1, "actor": "two", "reason": _TEXT, "business_date": DAY}],
+    "former_whereabouts": [
+        {"person_id": _person(Entitlement.HELD), "dataset": _TEXT, "address": _TEXT, "until": DAY}
+    ],
+    "municipal_letter": [
+        {"name": f"letter {receipt}", "municipality": _TEXT, "people": 1, "blanks": 0, "sha256": _TEXT,
+         "business_date": DAY, "posted_on": DAY if receipt else None, "posted_by": "one" if receipt else None,
+         "receipt_number": receipt} for receipt in (None, "12345678901")
+    ],
+    "municipal_notice": [{"letter": "letter None", "person_id": _person(Entitlement.PAID), "paid": True}],
 }  # fmt: skip
 
 
