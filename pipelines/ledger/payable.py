@@ -43,6 +43,7 @@ def payable(
         sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
     ).scalar_one()
     rows = sorted(fetch_plain(connection, _due(programme, approved)))
+    account_of: dict[str, tuple[str, ...]]
     if route is Route.CASH:
         account_of = {claim: _EMPTY for claim, *_ in rows}
         usable = ready = set(account_of)
