@@ -15,6 +15,7 @@ from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import Programme, Settings, load_programme
 from pipelines.steps import (
+    accounts,
     claims,
     closeout,
     forms,
@@ -145,6 +146,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     for channel, dataset in claims.CHANNELS.items():
         receive(f"claims.receive.{channel}", dataset, claims.receive, channel)
     do("claims.decide", claims.match_and_decide)
+    do("accounts.check", accounts.check)
     rehearse(c, do("payments.draft", payments.draft), day)
     do("payments.build", payments.build)
     do("payments.send", payments.send)
