@@ -22,6 +22,7 @@ from pipelines.steps import (
     register,
     reports,
     results,
+    rosters,
     welfare,
 )
 from pipelines.steps.approvals import rehearse
@@ -129,6 +130,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
                 raise
             progress(day, name, {"subject": dataset, "refused": str(error)})
 
+    do("rosters.rehearse", rosters.rehearse)
     receive("register.receive", "register", register.receive_register)
     receive("register.changes", "register_changes", register.receive_changes)
     do("register.freeze", register.freeze_snapshot)

@@ -13,14 +13,18 @@ from rich.table import Table
 
 from pipelines import (
     cli_audit,
+    cli_cash,
     cli_deliveries,
     cli_disclosures,
+    cli_evidence,
     cli_holds,
+    cli_incident,
     cli_letters,
     cli_link,
     cli_money,
     cli_quarantine,
     cli_rehearse,
+    cli_roster,
     cli_stop,
     cli_zengin,
 )
@@ -41,6 +45,7 @@ app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")
 app.add_typer(cli_money.recovery, name="recovery")
 app.add_typer(cli_money.results, name="results")
+app.add_typer(cli_cash.cash, name="cash")
 app.add_typer(cli_zengin.zengin, name="zengin")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
@@ -51,6 +56,9 @@ app.command()(cli_disclosures.disclosures)
 app.add_typer(cli_letters.letters, name="letters")
 app.command()(cli_rehearse.rehearse_delivery)
 app.add_typer(cli_audit.audit, name="audit")
+app.add_typer(cli_roster.roster, name="roster")
+app.add_typer(cli_incident.incident, name="incident")
+app.command()(cli_evidence.evidence)
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 

@@ -1,7 +1,7 @@
 """`kyufu rehearse-delivery PARTY`: a delivery about nobody, marked unpayable, the way that the real ones go."""
 
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipelines.link.relay import Relay
     from pipelines.link.session import SFTPClient
     from pipelines.programme import Settings
-    from pipelines.steps.campaign import Sessions
+    from pipelines.steps.campaign import Campaign, Sessions
 
 
 def rehearse_delivery(
@@ -44,16 +44,27 @@ def rehearse_delivery(
         )
     on = day.date() if day else today()
     if host:
-        found = deliver(open_campaign(chosen, _to(chosen, host, port)), party, on)
+        c = _with_rosters(open_campaign(chosen, _to(chosen, host, port)), on)
+        found = deliver(c, party, on)
     else:
         with rehearsal_link(chosen, loaded) as relay:
-            found = deliver(open_campaign(chosen, _over(relay)), party, on)
+            c = _with_rosters(open_campaign(chosen, _over(relay)), on)
+            found = deliver(c, party, on)
     console.print(
         escape(
             f"{found['name']}: {loaded.party(party).name}が受領を確認しました"
             f"({found['records']}件、SHA-256 {found['sha256']})。予行のため、相手方はこの内容を使いません。"
         )
     )
+
+
+def _with_rosters(c: "Campaign", on: date) -> "Campaign":
+    """In a demonstration, register the sample rosters, as people do it in production."""
+    from pipelines.steps import rosters
+
+    if c.programme.is_demonstration and any(rosters.rehearse(c, on).values()):
+        console.print("実演のため、取扱者の名簿を見本のまま登録しました(kyufu roster list)。")
+    return c
 
 
 def _to(chosen: "Settings", host: str, port: int) -> "Sessions":

@@ -9,13 +9,14 @@ import tomllib
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipelines.errors import KyufuError
 
 ROOT = Path(__file__).resolve().parent.parent
+WARD = "ward"  # the ward itself, where a party is named
 
 
 class ProgrammeError(KyufuError):
@@ -149,6 +150,45 @@ class Party(Part):
     acknowledge_days: int = Field(default=1, ge=1)
 
 
+class Handler(Part):
+    """Somebody who may handle personal data: 取扱責任者 (responsible) or 取扱者 (handler).
+
+    accounts: of the ward's people, the names that a session has: Airflow's, or `os:NAME` of the ward's own PC.
+    """
+
+    name: str
+    duty: Literal["responsible", "handler"]
+    accounts: tuple[str, ...] = ()
+
+
+class HandlerRoster(Part):
+    """Who handles personal data at the ward (`WARD`), at a party, or at a party's subcontractor.
+
+    certificate: of a party, what its certificate must be: its subject (RFC 4514), or the SHA-256 of its DER bytes.
+    """
+
+    party: str
+    subcontractor: str = ""
+    certificate: str = ""
+    people: tuple[Handler, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _somebody_is_responsible(self) -> "HandlerRoster":
+        if all(person.duty != "responsible" for person in self.people):
+            raise ValueError(
+                f"the roster of {self.subcontractor or self.party!r} names nobody responsible"
+            )
+        if self.party != WARD and any(person.accounts for person in self.people):
+            raise ValueError(
+                f"the roster of {self.party!r} has accounts; only the ward's people have any"
+            )
+        if (self.party != WARD) != (bool(self.certificate) or bool(self.subcontractor)):
+            raise ValueError(
+                f"the roster of {self.party!r}: a party has a certificate, the ward has none"
+            )
+        return self
+
+
 class Disclosure(Part):
     """A permission to hand data to somebody."""
 
@@ -172,6 +212,41 @@ class Disclosure(Part):
         return self
 
 
+CodePoint = Annotated[str, Field(pattern=r"^U\+[0-9A-F]{4,6}$")]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Forms(Part):
+    """The print contractor's profile for the forms' file.
+
+    characters: what its fonts have. gaiji: what is printed for the ward's own characters, 〓 or themselves. shrink:
+    `U+XXXX` -> the one character printed instead, before the shrink maps are asked. proof_records: on the proof sheet.
+    """
+
+    encoding: Literal["utf-8", "utf-8-sig", "cp932"] = "utf-8"
+    line_end: Literal["crlf", "lf"] = "crlf"
+    quoting: Literal["needed", "all"] = "needed"
+    max_members: int = Field(default=12, ge=1)
+    characters: Literal["jisx0208", "jisx0213", "cp932", "unicode"] = "cp932"
+    gaiji: Literal["geta", "keep"] = "geta"
+    proof_records: int = Field(default=50, ge=1, le=500)
+    shrink: dict[CodePoint, OneCharacter] = {}
+
+
+class Braille(Part):
+    """What the ward's own embosser and label printer make for Braille households.
+
+    sender, title: Braille kana. cells_in_line, lines_in_page: of the embosser. label_points: size of the large print.
+    """
+
+    sender: str = ""
+    title: str = ""
+    with_name: bool = True
+    cells_in_line: int = Field(default=32, ge=10)
+    lines_in_page: int = Field(default=22, ge=3)
+    label_points: int = Field(default=22, ge=10, le=36)
+
+
 class Bank(Part):
     """The paying bank's profile (指定金融機関).
 
@@ -193,6 +268,13 @@ class Bank(Part):
     result_code_column: int = Field(ge=1, le=120)
     result_codes: dict[str, str]
     result_business_days: int = Field(default=3, ge=1)
+
+
+class Cash(Part):
+    """Cash over the counter. collect_days: what nobody collected for so many days is taken back."""
+
+    counter: str
+    collect_days: int = Field(ge=1)
 
 
 class Limits(Part):
@@ -243,6 +325,17 @@ class Link(Part):
     wait_seconds: float = Field(ge=0)
 
 
+class Incidents(Part):
+    """By when each step after an accident or a suspicion is due: days after the day on which it was entered.
+
+    notice: 速報, the party tells the ward; report: 書面報告, in writing; instruction: 指示, of the ward to the party.
+    """
+
+    notice_days: int = Field(default=0, ge=0)
+    report_days: int = Field(default=3, ge=0)
+    instruction_days: int = Field(default=7, ge=0)
+
+
 class Letters(Part):
     """Letters to other municipalities (外部提供).
 
@@ -274,12 +367,17 @@ class Programme(Part):
     list_sources: tuple[ListSource, ...] = Field(alias="list")
     sources: tuple[Source, ...] = Field(alias="source")
     parties: tuple[Party, ...] = Field(alias="party")
+    rosters: tuple[HandlerRoster, ...] = Field(alias="roster", default=())
     disclosures: tuple[Disclosure, ...] = Field(alias="disclosure")
+    forms: Forms = Forms()
+    braille: Braille = Braille()
     bank: Bank
+    cash: Cash | None = None
     findings: dict[str, Severity]
     limits: Limits
     intake: Intake = Intake()
     link: Link
+    incidents: Incidents = Incidents()
     letters: Letters | None = None
     retention: dict[str, date]
     demonstration: Demonstration | None = None
@@ -313,6 +411,20 @@ class Programme(Part):
             raise ValueError("a production programme has no [demonstration] section")
         return self
 
+    @model_validator(mode="after")
+    def _roster_references(self) -> "Programme":
+        organisations = [(WARD, "")]
+        for party in self.parties:
+            organisations += [(party.id, ""), *((party.id, s.name) for s in party.subcontractors)]
+        named = [(roster.party, roster.subcontractor) for roster in self.rosters]
+        if strange := sorted(set(named) - set(organisations)):
+            raise ValueError(f"a roster of an unknown party or subcontractor: {strange}")
+        accounts = [a for r in self.rosters for person in r.people for a in person.accounts]
+        for what, names in (("roster", [" ".join(n) for n in named]), ("account", accounts)):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} named twice: {twice}")
+        return self
+
     @property
     def id(self) -> str:
         """The programme's id, part of every key."""
@@ -339,6 +451,11 @@ class Programme(Part):
             if party.id == party_id:
                 return party
         raise ProgrammeError(f"programme {self.id}: no [[party]] {party_id!r}")
+
+    def rosters_of(self, party_id: str) -> tuple[HandlerRoster, ...]:
+        """The party's roster and those of its subcontractors, itself first; empty if it named nobody."""
+        own = (roster for roster in self.rosters if roster.party == party_id)
+        return tuple(sorted(own, key=lambda roster: roster.subcontractor))
 
     def disclosure(self, disclosure_id: str) -> Disclosure:
         """The disclosure of that id; denied by default, so an unknown one is an error."""

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.errors import KyufuError
+from pipelines.files import write_whole
 from pipelines.link.errors import LinkError
 from pipelines.programme import Settings, settings_from_environment
 
@@ -54,6 +56,26 @@ def tell_decided(what: str, done: str, left: int) -> None:
     """Print what somebody decided, and what follows; left: how many different people must still agree."""
     follows = done if left <= 0 else f"反映には、あと{left}人の別の職員の同意が必要です。"
     console.print(escape(f"{what}{follows}"))
+
+
+def assert_absent(out: Path) -> None:
+    """Fail if a file of that name is there already.
+
+    Raises:
+        KyufuError: it is.
+    """
+    if out.exists():
+        raise KyufuError(f"{out} はすでにあります。別の名前にしてください。")
+
+
+def write_new(out: Path, data: bytes) -> None:
+    """Write a file whole, where none is yet; readable by its owner alone.
+
+    Raises:
+        KyufuError: one of that name is there.
+    """
+    assert_absent(out)
+    write_whole(out, data)
 
 
 def today() -> date:

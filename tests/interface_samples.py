@@ -20,7 +20,8 @@ from pipelines.outputs.rehearsal_samples import (
     sample_name,
     sample_payments,
 )
-from pipelines.programme import ROOT, load_programme
+from pipelines.programme import ROOT, Programme, load_programme
+from pipelines.steps.form_profile import form_profile
 
 FOLDER = ROOT / "docs" / "interfaces" / "samples"
 DAY = date(2020, 6, 1)
@@ -39,7 +40,7 @@ _MEMBER = {
 
 def samples() -> dict[str, bytes]:
     """Path below the samples' folder -> its bytes."""
-    forms, payments = sample_forms(), bank_sample()
+    forms, payments = sample_forms(form_profile(programme())), bank_sample()
     batch = read_batch(payments.payload)
     answers = [(transfer, code) for code, transfer in enumerate(batch.transfers)]
     return {
@@ -55,9 +56,14 @@ def samples() -> dict[str, bytes]:
     }  # fmt: skip
 
 
+def programme() -> Programme:
+    """Shinjuku's, as the samples are made by it."""
+    return load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
+
+
 def bank_sample() -> Sample:
     """With the programme's own header, as on the 1st of June."""
-    bank = load_programme(ROOT / "programmes" / "shinjuku-2020.toml").bank
+    bank = programme().bank
     header = zengin.Header(
         client_code=bank.client_code, client_name=bank.client_name_kana, transfer_mmdd="0603", bank_code=bank.bank_code,
         branch_code=bank.branch_code, account_type=bank.account_type, account_number=bank.account_number,

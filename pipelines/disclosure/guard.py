@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from pipelines.errors import Refusal
 from pipelines.programme import Disclosure, ListSource, Programme
@@ -47,19 +48,30 @@ class Register:
 
 @dataclass(frozen=True)
 class Guard:
-    """The present state of protection.
+    """The present state of protection; what needs the register is looked up when a file asks for it.
 
-    list_days: dataset -> day of its newest list, None if it never came. own: some people's register. in_facilities:
-    whom other municipalities may be told of, as admitted to a facility and under no other protection.
+    withheld: who must be in no contractor's file. known: the protected people. list_days: dataset -> day of its newest
+    list, None if it never came. own: some people's register. in_facilities: whom other municipalities may be told of,
+    as admitted to a facility and under no other protection.
     """
 
     protected: frozenset[str]
-    withheld_from_contractors: frozenset[str]
-    secrets: tuple[Secret, ...]
+    withheld: Callable[[], frozenset[str]]
+    known: Callable[[], tuple[Secret, ...]]
     list_days: dict[str, date | None]
     undecided_rows: int
     own: Callable[[frozenset[str]], Register]
     in_facilities: frozenset[str] = frozenset()
+
+    @cached_property
+    def withheld_from_contractors(self) -> frozenset[str]:
+        """Who must be in no contractor's file."""
+        return self.withheld()
+
+    @cached_property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not stand in bytes that do not cover the protected people."""
+        return self.known()
 
     def secrets_digest(self) -> str:
         """What the scan looks for, as a hash: the same bytes need no second look for the same secrets."""

@@ -16,6 +16,7 @@ from pipelines.disclosure.release import REHEARSAL
 from pipelines.ledger import tables
 from pipelines.ledger.store import REFUSED
 from pipelines.programme import Programme, ProgrammeError
+from schemas.datasets import ITEM_NAMES
 
 RECIPIENTS_JA = {
     "ward": "区(直接発送)", "municipalities": "都道府県・他市区町村", "post_office": "郵便局(差出票)",
@@ -29,6 +30,14 @@ HEADINGS = (
     "作成日", "提供先", "根拠", "項目", "対象者数", "件数", "金額(円)", "媒体", "名称", "SHA-256", "状態",
     "送付・発送日", "受領確認日", "書留番号",
 )  # fmt: skip
+_LEFT = frozenset({"sending", "delivered", "unknown", "kept"})
+_OUTGOING_JA = {
+    "amount_yen": "振込額", "payment_key": "支払番号", "decided_yen": "支給決定額", "transfer_date": "振込日",
+    "mailing_address": "送付先", "barcode": "カスタマバーコード", "members": "世帯人数", "line": "行",
+    "route": "発送区分", "braille_kana": "点字用カナ", "braille_cells": "点字", "braille_brf": "点字(BRF)",
+    "check_by_person": "要確認", "paid": "支給の有無", "municipality": "市区町村",
+    "municipality_address": "市区町村の所在地", "letter": "通知の番号",
+}  # fmt: skip
 REFUSAL_HEADINGS = ("日", "名称", "提供", "規則", "件数")
 
 
@@ -50,14 +59,37 @@ class Given:
     sent_on: date | None
     acknowledged_on: date | None
     receipt_number: str | None
+    disclosure: str
+    recipient_id: str
+    sealed_sha256: str | None
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The fields as people call them."""
+        return tuple(_OUTGOING_JA.get(name) or ITEM_NAMES.get(name, name) for name in self.fields)
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is a rehearsal's, about nobody."""
+        return self.name.startswith(REHEARSAL)
+
+    @property
+    def left(self) -> bool:
+        """Whether it left, or may have; a letter once it is posted."""
+        if self.recipient_id == "municipalities":
+            return self.sent_on is not None
+        return self.state in _LEFT
+
+    @property
+    def outcome(self) -> str:
+        """How far it came."""
+        if self.receipt_number:
+            return "発送済み"
+        return STATES_JA.get(self.state, self.state)
 
     def cells(self) -> tuple[str, ...]:
         """As `HEADINGS` say."""
-        state = STATES_JA.get(self.state, self.state)
-        if self.receipt_number:
-            state = "発送済み"
-        if self.name.startswith(REHEARSAL):
-            state = f"予行・{state}"
+        state = f"予行・{self.outcome}" if self.is_rehearsal else self.outcome
         return (
             str(self.made_on), self.recipient, self.basis, "、".join(self.fields), str(self.people), str(self.records),
             "" if self.sum_yen is None else str(self.sum_yen), MEDIA_JA.get(self.medium, self.medium), self.name,
@@ -92,7 +124,7 @@ class Report:
         """(recipient, basis, releases, records) without what was withdrawn, by recipient and basis."""
         found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         for one in self.given:
-            if one.state != "withdrawn" and not one.name.startswith(REHEARSAL):
+            if one.state != "withdrawn" and not one.is_rehearsal:
                 found[one.recipient, one.basis] += Counter(releases=1, records=one.records)
         return [(*key, n["releases"], n["records"]) for key, n in sorted(found.items())]
 
@@ -127,6 +159,7 @@ def _given(
             row.name, row.sha256, row.state,
             letter.posted_on if letter else days.get((row.name, "release.delivered")),
             days.get((row.name, "release.acknowledged")), letter.receipt_number if letter else None,
+            row.disclosure, row.recipient, row.sealed_sha256,
         )  # fmt: skip
 
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.states import LABELS_JA, Entitlement
-from pipelines.ledger.store import record
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.pseudonyms import pseudonym
+from pipelines.steps.roles import Act, Actor
+from pipelines.steps.showings import record_showing
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,25 @@ class History:
     events: tuple[tuple[str, str, str, str], ...]
 
 
-def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: date) -> History:
-    """The history of one resident.
+def inquire(c: Campaign, resident_id: str, actor: Actor, purpose: str, day: date) -> History:
+    """The history of one resident for a person whose session allows it.
+
+    Raises:
+        NotAllowed: the actor's roles do not allow it.
+        KyufuError: as `read_history`.
+    """
+    actor.assert_may(Act.INQUIRE)
+    return read_history(c, resident_id.strip(), actor.name, purpose, day, "inquiry.shown")
+
+
+def read_history(
+    c: Campaign, resident_id: str, actor: str, purpose: str, day: date, event: str = "person.shown"
+) -> History:
+    """The history of one resident. event: what the showing is called on the record.
 
     Raises:
         KyufuError: nobody has that number in this programme.
+        NotOnRoster: the actor is not on the ward's roster.
     """
     e, v = tables.entitlement, tables.entitlement_event
     with c.ledger.write() as connection:
@@ -41,15 +55,7 @@ def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: d
             .filter_by(programme=c.programme.id, person_id=row["person_id"])
             .order_by(v.c.event_id)
         ).all()
-        record(
-            connection,
-            c.programme.id,
-            "person.shown",
-            actor,
-            pseudonym(c, row["person_id"]),
-            {"purpose": purpose, "count": 1},
-            day,
-        )
+        record_showing(c, connection, event, actor, purpose, [row["person_id"]], day)
     sender = "委託先から発送" if row["form_route"] == "contractor" else "区から発送"
     return History(
         LABELS_JA[Entitlement(row["state"])], row["codes"],

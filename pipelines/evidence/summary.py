@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pipelines.evidence.unreconciled import Unreconciled, take_unreconciled
 from pipelines.files import write_whole
-from pipelines.ledger import stops, tables
+from pipelines.ledger import incidents, rosters, stops, tables
 from pipelines.ledger.balance import Balance, take_balance
 from pipelines.ledger.municipal_letters import letters
 from pipelines.ledger.states import LABELS_JA, Entitlement
@@ -37,6 +37,8 @@ def summarise(c: Campaign, seconds: float) -> dict[str, Any]:
             "refused": _refused(connection, c.programme.id),
             "late_deliveries": _late_deliveries(c, connection),
             "stopped": _stopped(connection, c.programme.id),
+            "incidents": _incidents(c, connection),
+            "rosters": _rosters(c, connection),
             "balanced": balance.balanced,
             "faults": list(balance.faults),
             "seconds": round(seconds, 1),
@@ -107,6 +109,12 @@ def render(summary: dict[str, Any]) -> str:
         lines += [f"  {told}" for told in summary["late_deliveries"]]
     if summary["stopped"]:
         lines.append(f"■ {summary['stopped']}")
+    if summary["incidents"]:
+        lines.append("■ 事故・事故のおそれ(kyufu incident list)")
+        lines += [f"  {told}" for told in summary["incidents"]]
+    if summary["rosters"]:
+        lines.append("■ 送付できない相手先(kyufu roster list)")
+        lines += [f"  {told}" for told in summary["rosters"]]
     total = summary["intake"]
     lines.append(
         f"■ 入力 {total['rows_in']:,}行 = 受入 {total['accepted']:,} + 保留 {total['quarantined']:,}"
@@ -146,6 +154,21 @@ def _stopped(connection: sa.Connection, programme: str) -> str | None:
     """What stops all sending, for people; None if nothing does."""
     found = stops.standing(connection, programme)
     return stops.told(found) if found else None
+
+
+def _incidents(c: Campaign, connection: sa.Connection) -> list[str]:
+    """The incidents that suspend deliveries, for people."""
+    names = {party.id: party.name for party in c.programme.parties}
+    found = incidents.standing(connection, c.programme.id)
+    return [incidents.told(one, names, c.programme.incidents) for one in found]
+
+
+def _rosters(c: Campaign, connection: sa.Connection) -> list[str]:
+    """The parties to which nothing may go until something is registered, for people."""
+    lacking = (
+        (p.name, rosters.lacking(connection, c.programme, p.id)) for p in c.programme.parties
+    )
+    return [f"{name}: {'、'.join(found)}" for name, found in lacking if found]
 
 
 def _holds(connection: sa.Connection, programme: str) -> dict[str, int]:

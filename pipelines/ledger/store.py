@@ -24,6 +24,7 @@ REFUSED = "release.refused"  # the audit event of what may not leave
 EVENTS = "entitlements.moved"  # the audit event that binds a set of entitlement events
 _LOCK = 471250428
 _AT_ONCE = 10_000
+_HASHED_AT_ONCE = 500  # so few that their text stays in the processor's cache
 
 
 class Move(NamedTuple):
@@ -197,7 +198,10 @@ def move_found(
     connection: sa.Connection, programme: str, found: sa.Select[Any], cause: str, day: date
 ) -> int:
     """Move the entitlements that a query finds (person_id, to_state, claim_id, codes, reference); see `move`."""
-    with staged(connection, "wanted_move", _MOVE, found) as wanted:
+    in_order = found.order_by(
+        found.selected_columns.person_id
+    )  # that of the entitlements' own index
+    with staged(connection, "wanted_move", _MOVE, in_order) as wanted:
         return _move_wanted(connection, programme, wanted, cause, day)
 
 
@@ -260,7 +264,7 @@ def events_digest(connection: sa.Connection, first: int, last: int) -> tuple[int
     query = sa.select(*columns).where(v.event_id.between(first, last)).order_by(v.event_id)
     count, digest = 0, hashlib.sha256(b"[")
     result = connection.execute(query)
-    while rows := result.cursor.fetchmany(_AT_ONCE):  # as the driver gives them
+    while rows := result.cursor.fetchmany(_HASHED_AT_ONCE):  # as the driver gives them
         listed = json.dumps(rows, default=str)
         digest.update(((", " if count else "") + listed[1:-1]).encode())
         count += len(rows)

@@ -164,6 +164,8 @@ batch = sa.Table(
     sa.Column("file_name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("drafter", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False, server_default="transfer"),
+    sa.CheckConstraint("route in ('transfer', 'cash')", name="route_known"),
     sa.CheckConstraint("payments > 0 and people > 0 and sum_yen > 0", name="totals_positive"),
     _one_of("state", Batch),
     sa.Index(
@@ -456,6 +458,66 @@ audit = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
 )  # fmt: skip
 
+# Rosters of who handles personal data, as registered, numbered by party: the newest one counts.
+# content: the programme's rosters of the party and its subcontractors, as JSON. certificate_sha256: the party's.
+handler_roster = sa.Table(
+    "handler_roster", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("party", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("certificate_sha256", sa.Text),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("number > 0", name="number_positive"),
+)  # fmt: skip
+
+# What was confirmed of a party or its subcontractor (organisation; empty: the party itself), for exactly one content.
+handler_confirmation = sa.Table(
+    "handler_confirmation", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("party", sa.Text, primary_key=True),
+    sa.Column("organisation", sa.Text, primary_key=True),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("content_sha256", sa.Text, primary_key=True),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("what in ('training', 'consent')", name="what_known"),
+    sa.CheckConstraint("evidence <> ''", name="evidence_given"),
+)  # fmt: skip
+
+# Accidents and suspicions, numbered; one stands, and suspends its party's deliveries, until two people closed it.
+incident = sa.Table(
+    "incident", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("party", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("happened_on", sa.Date),
+    sa.Column("people", sa.Integer),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("kind in ('accident', 'suspicion')", name="kind_known"),
+    sa.CheckConstraint("number > 0 and people >= 0", name="numbers_possible"),
+    sa.CheckConstraint("what <> ''", name="what_given"),
+)  # fmt: skip
+
+# What was done about an incident, each step once a person.
+incident_step = sa.Table(
+    "incident_step", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("actor", sa.Text, primary_key=True),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("step in ('notice', 'report', 'instruction', 'resume')", name="step_known"),
+    sa.CheckConstraint("note <> ''", name="note_given"),
+    sa.ForeignKeyConstraint(["programme", "number"], ["incident.programme", "incident.number"]),
+)  # fmt: skip
+
 # Where a protected person lived before, as long as it was under protection: it stays a secret.
 former_whereabouts = sa.Table(
     "former_whereabouts", metadata,
@@ -499,4 +561,28 @@ municipal_notice = sa.Table(
     sa.ForeignKeyConstraint(
         ["programme", "letter"], ["municipal_letter.programme", "municipal_letter.name"]
     ),
+)  # fmt: skip
+
+# Claims whose people are paid in cash over the counter, because two people decided so.
+cash_order = sa.Table(
+    "cash_order", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+)  # fmt: skip
+
+# Who signed for cash: one receipt a payment, and no receipt for two.
+cash_receipt = sa.Table(
+    "cash_receipt", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("receipt <> ''", name="receipt_given"),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
+    sa.UniqueConstraint("programme", "receipt"),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Final
 import pyarrow as pa
 
 from pipelines.outputs import zengin
-from pipelines.outputs.forms import build_forms
+from pipelines.outputs.forms import DERIVED_COLUMNS, FormsProfile, build_forms
 from pipelines.outputs.forms_check import count_rows
 
 NO_BANK: Final = "9999"  # not given to any bank
@@ -43,13 +43,13 @@ class Sample:
     sum_yen: int | None
 
 
-def sample_forms() -> Sample:
+def sample_forms(profile: FormsProfile) -> Sample:
     """The contractor's file: three people in two households."""
-    columns = list(zip(*_PEOPLE, strict=True))
-    rows = pa.table({name: pa.array(c, pa.string()) for name, c in zip(_TEN_ITEMS, columns, strict=True)})  # fmt: skip
-    payload = build_forms(rows)
-    derived = ("barcode", "members", "line")
-    return Sample("forms", "forms.csv", payload, (*_TEN_ITEMS, *derived), count_rows(payload), None)
+    items = list(zip(*_PEOPLE, strict=True))
+    rows = pa.table({name: pa.array(c, pa.string()) for name, c in zip(_TEN_ITEMS, items, strict=True)})  # fmt: skip
+    payload = build_forms(rows, profile)
+    columns = (*_TEN_ITEMS, *DERIVED_COLUMNS)
+    return Sample("forms", "forms.csv", payload, columns, count_rows(payload, profile), None)
 
 
 def sample_payments(header: zengin.Header, profile: zengin.Profile) -> Sample:

@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.ledger import recoveries, results, sent, tables
+from pipelines.ledger import cash, incidents, recoveries, results, rosters, sent, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.people import FORMS_SENT
-from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
+from pipelines.ledger.states import LABELS_JA, Batch, Entitlement, Route
 from pipelines.matching.findings import FINDINGS
 from pipelines.programme import Programme
 from pipelines.reports.arrivals import Owed
@@ -185,22 +185,28 @@ def _paid(connection: sa.Connection, programme: str, balance: Balance, day: date
         programme=programme, event="results.taken", business_date=day
     )
     results_of_day = [json.loads(detail) for detail in connection.execute(taken).scalars()]
+    signed = sa.select(a.c.detail).filter_by(
+        programme=programme, event="cash.received", business_date=day
+    )
+    received = sum(json.loads(d)["people"] for d in connection.execute(signed).scalars())
     drafted = sa.select(sa.func.coalesce(sa.func.sum(b.c.people), 0)).where(
         b.c.programme == programme, b.c.business_date == day, b.c.state != Batch.REJECTED
     )
     today = {
         Entitlement.IN_PAYMENT: int(connection.execute(drafted).scalar_one()),
-        Entitlement.PAID: sum(found["paid"] for found in results_of_day),
+        Entitlement.PAID: sum(found["paid"] for found in results_of_day) + received,
         Entitlement.RETURNED: sum(found["returned"] for found in results_of_day),
     }
     return [Count(LABELS_JA[s], number, balance.states[s]) for s, number in today.items()]
 
 
 _BATCH_STATES = {
-    Batch.DRAFTED: "起案済み(承認待ち)",
-    Batch.APPROVED: "承認済み(送付前)",
-    Batch.SENDING: "送付中",
-    Batch.DELIVERED: "銀行が受領(結果待ち)",
+    (Route.TRANSFER, Batch.DRAFTED): "起案済み(承認待ち)",
+    (Route.TRANSFER, Batch.APPROVED): "承認済み(送付前)",
+    (Route.TRANSFER, Batch.SENDING): "送付中",
+    (Route.TRANSFER, Batch.DELIVERED): "銀行が受領(結果待ち)",
+    (Route.CASH, Batch.DRAFTED): "窓口払い 起案済み(承認待ち)",
+    (Route.CASH, Batch.APPROVED): "窓口払い 受領待ち",
 }
 
 
@@ -208,12 +214,14 @@ def _batches(connection: sa.Connection, programme: str) -> list[tuple[str, int, 
     """(state, batches, yen) of the batches that are not settled."""
     b = tables.batch
     query = (
-        sa.select(b.c.state, sa.func.count(), sa.func.sum(b.c.sum_yen))
+        sa.select(b.c.route, b.c.state, sa.func.count(), sa.func.sum(b.c.sum_yen))
         .where(b.c.programme == programme)
-        .group_by(b.c.state)
+        .group_by(b.c.route, b.c.state)
     )
-    found = {state: (int(count), int(yen)) for state, count, yen in connection.execute(query)}
-    return [(title, *found[state]) for state, title in _BATCH_STATES.items() if state in found]
+    found = {
+        (route, state): (int(n), int(yen)) for route, state, n, yen in connection.execute(query)
+    }
+    return [(title, *found[where]) for where, title in _BATCH_STATES.items() if where in found]
 
 
 def _needed(
@@ -233,10 +241,18 @@ def _needed(
         )
 
     late = [o for o in owed if o.state in ("missing", "stale", "refused")]
+    standing = incidents.standing(connection, programme)
+    lacking = [p for p in of.parties if rosters.lacking(connection, of, p.id)]
     found = [
+        ("事故・事故のおそれで送付を止めている相手先の対応(kyufu incident list)", len(standing)),
+        ("うち手続の期限を過ぎたもの", incidents.count_late(standing, of.incidents, day)),
+        ("名簿・研修・再委託の承諾が登録されていない相手先(kyufu roster list)", len(lacking)),
         ("保留・不備の人の確認(kyufu holds list)",
          balance.states[Entitlement.HELD] + balance.states[Entitlement.CLAIMED]),
-        ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED)),
+        ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED, b.c.route == str(Route.TRANSFER))),
+        ("窓口払いの承認を待つ一括(kyufu cash list)",
+         count(b, b.c.state == Batch.DRAFTED, b.c.route == str(Route.CASH))),
+        ("窓口でまだ受領のない支払(kyufu cash list)", len(cash.at_counter(connection, programme))),
         ("受領の確認が来ていない外部への送付",
          count(r, r.c.medium == "lgwan", r.c.state == "delivered", ~r.c.acknowledged)),
         ("期限までに受領の確認が来なかった送付(kyufu deliveries)", sum(s.is_late(day) for s in unacknowledged)),

@@ -1,7 +1,6 @@
 """The application forms: the contractor's file, and the ward's own way for protected people and Braille households."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -18,14 +17,11 @@ from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import tell_refusal
 from pipelines.outputs import braille
-from pipelines.outputs.forms import build_forms
-from pipelines.outputs.forms_check import compare_forms, count_rows
 from pipelines.outputs.handover import build_handover
-from pipelines.steps import outbox
+from pipelines.steps import form_printing, outbox
 from pipelines.steps.campaign import ITEMS, Campaign
 
 _SENT_TO = (Entitlement.UNCLAIMED, Entitlement.CLAIMED, Entitlement.HELD)
-_DERIVED = ("barcode", "members", "line")
 _BRAILLE = ("braille_kana", "braille_cells", "braille_brf", "check_by_person")
 
 
@@ -49,17 +45,17 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
                 _form_already_sent(c, connection, waiting),
             ),
         )
-        made = {}
+        names: list[str] = []
         refused = None
         try:
-            made["contractor"] = _contractor(
+            names += form_printing.build(
                 c, connection, guard, waiting.filter(pc.invert(in_house)), day
             )
         except PeriodClosed as error:
             tell_refusal(connection, c.programme.id, error)
             refused = str(error)
-        made["inhouse"] = _in_house(c, connection, guard, waiting.filter(in_house), day)
-        names = [name for name in made.values() if name]
+        if by_ward := _in_house(c, connection, guard, waiting.filter(in_house), day):
+            names.append(by_ward)
         return {
             "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
             "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
@@ -114,26 +110,6 @@ def _form_already_sent(
         connection, c.programme.id, set(households.drop_null().to_pylist())
     )
     return pc.is_in(households, value_set=pa.array(sorted(sent), pa.string()))
-
-
-def _contractor(
-    c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date
-) -> str | None:
-    if rows.num_rows == 0:
-        return None
-    payload = build_forms(rows)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        compared = beside.submit(compare_forms, rows, payload)
-        made = make_release(
-            c.programme, guard, "forms", name=f"forms_{day:%Y%m%d}.csv", payload=payload, columns=(*ITEMS, *_DERIVED),
-            people=frozenset(rows.column("person_id").to_pylist()), records=count_rows(payload), sum_yen=None, day=day,
-        )  # fmt: skip
-    if differences := compared.result():
-        raise KyufuError(
-            f"forms {day}: 申請書と台帳が{len(differences)}か所違います。最初: {differences[0]}"
-        )
-    outbox.keep(c, connection, made)
-    return made.name
 
 
 def _in_house(

@@ -12,15 +12,15 @@ import sqlalchemy as sa
 
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.files import write_whole
-from pipelines.ledger import approvals, stops, tables
+from pipelines.ledger import approvals, stops, tables, whose
 from pipelines.ledger import municipal_letters as letters
 from pipelines.ledger.municipal_letters import CHECKS, Letter, LetterRefused
-from pipelines.ledger.store import record
 from pipelines.steps import outbox
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.municipal_letters import checkers
 from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
+from pipelines.steps.showings import record_showing
 
 _RECEIPT = re.compile(r"[0-9]{11,12}")
 _SHOWN = "letter.shown"
@@ -49,8 +49,10 @@ def show(c: Campaign, name: str, out: Path, actor: Actor, purpose: str, day: dat
     with c.ledger.write() as connection:
         letter = letters.find(connection, c.programme.id, name)
         payload = outbox.stored(c, name, day).payload
-        detail = {"purpose": purpose, "sha256": letter.sha256, "count": letter.people}
-        record(connection, c.programme.id, _SHOWN, actor.name, name, detail, day)
+        record_showing(
+            c, connection, _SHOWN, actor.name, purpose, whose.people_of_letter(connection, c.programme.id, name), day,
+            subject=name, sha256=letter.sha256, count=letter.people,
+        )  # fmt: skip
     write_whole(out, payload)
     return letter
 

@@ -15,12 +15,12 @@ from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.files import write_whole
 from pipelines.intake.staging import sha256
-from pipelines.ledger import stops, tables
+from pipelines.ledger import incidents, rosters, stops, tables
 from pipelines.ledger.store import chain_head, insert_new, record
 from pipelines.link import receiving
 from pipelines.link.delivery import Parcel, publish
 from pipelines.link.errors import DeliveryUnknown
-from pipelines.steps import inbox, manifests
+from pipelines.steps import concerned, inbox, manifests
 from pipelines.steps.campaign import Campaign
 
 
@@ -60,7 +60,10 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         "state": "released" if release.disclosure.medium == "lgwan" else "kept",
     }  # fmt: skip
     insert_new(connection, tables.release, [row])
-    detail = {"records": release.records, "people": len(release.people), "sha256": release.sha256}
+    detail = {
+        "records": release.records, "people": len(release.people), "sha256": release.sha256,
+        "people_sha256": concerned.keep(c, release.name, release.people),
+    }  # fmt: skip
     record(
         connection,
         c.programme.id,
@@ -75,12 +78,15 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
 def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     """Bring a stored release to its recipient, wherever an earlier attempt stopped.
 
-    One process at a time works on a release; a second one waits and finds it delivered. While all sending is stopped
-    nothing at the receiver is touched: the stop is looked at first, and again in the transaction that marks the file
-    as being sent, just before its rename. A file that was marked before the stop is finished by that process.
+    One process at a time works on a release; a second one waits and finds it delivered. While all sending is stopped,
+    an incident suspends the party, or its roster, training or consent is not registered, nothing at the receiver is
+    touched: this is looked at first, and again in the transaction that marks the file as being sent, just before its
+    rename. A file that was marked before the stop is finished by that process.
 
     Raises:
         SendingStopped: `kyufu stop`; the same call may be repeated after the resume.
+        DeliveriesSuspended: `kyufu incident open`; the same call may be repeated after the resume.
+        RosterIncomplete, NotOnRoster: who handles the data at the party, or its certificate, is not registered.
         DisclosureRefused: protections or periods have changed since it was made.
         DeliveryUnknown, NameTaken: what is at the receiver is not what we know; a person decides.
         DatasetBusy: another process works on it and does not end.
@@ -101,7 +107,7 @@ def _send_alone(c: Campaign, name: str, day: date) -> dict[str, Any]:
             f"{name}: 状態が{row['state']}のため送れません。手引(docs/runbook.md)を見てください。"
         )
     with c.ledger.read() as connection:
-        stops.assert_not_stopped(connection, c.programme.id, name)
+        _assert_may_go(c, connection, name, row["recipient"])
         manifests.assert_ledger_is_current(c, connection, name)
     started = row["state"] == "sending"
     with c.ledger.telling_refusals():
@@ -115,7 +121,7 @@ def _send_alone(c: Campaign, name: str, day: date) -> dict[str, Any]:
                 "inbox",
                 parcel,
                 started_before=started,
-                on_start=lambda: _start(c, name, day),
+                on_start=lambda: _start(c, name, row["recipient"], day),
             )
     except DeliveryUnknown:
         _set_state(c, name, "unknown", day)
@@ -251,10 +257,17 @@ def _row(c: Campaign, name: str) -> Any:
     return row
 
 
-def _start(c: Campaign, name: str, day: date) -> None:
-    """Mark it as being sent, unless all sending was stopped meanwhile."""
+def _assert_may_go(c: Campaign, connection: sa.Connection, name: str, recipient: str) -> None:
+    """Nothing stops all sending, no incident suspends its party, and the party's handlers are registered."""
+    stops.assert_not_stopped(connection, c.programme.id, name)
+    incidents.assert_not_suspended(connection, c.programme.id, recipient, name)
+    rosters.assert_may_receive(connection, c.programme, recipient, name)
+
+
+def _start(c: Campaign, name: str, recipient: str, day: date) -> None:
+    """Mark it as being sent, unless something forbids it meanwhile."""
     with c.ledger.write() as connection:
-        stops.assert_not_stopped(connection, c.programme.id, name)
+        _assert_may_go(c, connection, name, recipient)
         _mark(c, connection, name, "sending", day)
     failpoint("outbox.started")
 

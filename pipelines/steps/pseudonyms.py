@@ -7,7 +7,7 @@ showings up, and once it is erased the chain still holds and tells nothing of an
 import hmac
 import os
 import secrets
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.errors import KyufuError
@@ -25,9 +25,29 @@ def pseudonym(c: Campaign, person_id: str) -> str:
     Raises:
         KyufuError: the key is damaged.
     """
-    parts = (c.programme.id.encode(), person_id.encode())
-    framed = b"".join(len(part).to_bytes(8) + part for part in parts)
-    return _MARK + hmac.new(_key(c.home / KEY), framed, sha256).hexdigest()
+    return _MARK + next(digests(c, [person_id])).hex()
+
+
+def digests(c: Campaign, person_ids: Iterable[str]) -> Iterator[bytes]:
+    """The 32 bytes behind each person's pseudonym, in the given order.
+
+    Raises:
+        KyufuError: the key is damaged.
+    """
+    key = _key(c.home / KEY)
+    programme = _framed(c.programme.id)
+    for person_id in person_ids:
+        yield hmac.digest(key, programme + _framed(person_id), "sha256")
+
+
+def has_key(c: Campaign) -> bool:
+    """Whether anybody can still be looked up; once the key is erased nobody can."""
+    return (c.home / KEY).is_file()
+
+
+def _framed(text: str) -> bytes:
+    part = text.encode()
+    return len(part).to_bytes(8) + part
 
 
 def _key(path: Path) -> bytes:

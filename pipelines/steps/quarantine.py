@@ -19,6 +19,8 @@ from pipelines.ledger.store import record
 from pipelines.steps import claims, exceptions, inbox, register, undecided, welfare
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import LINKED, Delivery
+from pipelines.steps.quarantined_people import people_in
+from pipelines.steps.showings import record_showing
 from schemas.datasets import DATASETS
 
 _RETURNED = "quarantine.returned"
@@ -75,13 +77,12 @@ def export(
     manifest = _staged(c, dataset, day)
     about, sheets = quarantine.sheets(c.programme, c.staging, manifest)
     data = mending_book.write_book(about, sheets, password)
-    detail = {
-        "purpose": purpose, "sha256": sha256(data),
-        "rows": {name: len(sheet.rows) for name, sheet in sheets.items()},
-    }  # fmt: skip
+    rows = {name: len(sheet.rows) for name, sheet in sheets.items()}
     with c.ledger.write() as connection:
-        record(
-            connection, c.programme.id, "quarantine.exported", actor, _subject(manifest), detail, today
+        people, unknown = people_in(c, connection, dataset, sheets)
+        record_showing(
+            c, connection, "quarantine.exported", actor, purpose, people, today, subject=_subject(manifest),
+            sha256=sha256(data), rows=rows, count=sum(rows.values()), unknown=unknown,
         )  # fmt: skip
     return data
 

@@ -12,6 +12,7 @@ from pipelines.outputs.business_days import transfer_date
 from pipelines.outputs.rehearsal_samples import Sample, sample_forms, sample_name, sample_payments
 from pipelines.steps import outbox, payments
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.form_profile import form_profile
 
 _MOST_A_DAY = 99
 
@@ -43,7 +44,7 @@ def deliver(c: Campaign, party_id: str, day: date) -> dict[str, Any]:
 def _sample(c: Campaign, party_id: str, day: date) -> Sample:
     role = c.programme.party(party_id).role
     if role == "print_contractor":
-        return sample_forms()
+        return sample_forms(form_profile(c.programme))
     if role == "bank":
         on = transfer_date(day, c.programme.bank.lead_business_days)
         return sample_payments(payments.header(c, on), payments.profile(c))

@@ -13,7 +13,7 @@ from pipelines.disclosure.release import make_release
 from pipelines.errors import InputRefused
 from pipelines.failpoints import failpoint
 from pipelines.ledger import results, tables
-from pipelines.ledger.states import Batch
+from pipelines.ledger.states import Batch, Route
 from pipelines.ledger.store import add_refusal, fetch, tell_refusal
 from pipelines.link import receiving
 from pipelines.link.session import SFTPClient
@@ -21,6 +21,7 @@ from pipelines.outputs import business_days, zengin
 from pipelines.outputs.notices import build_notices
 from pipelines.reports.arrivals import LINK
 from pipelines.steps import (
+    cash,
     fetching,
     inbox,
     letters,
@@ -48,7 +49,8 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
     """Take in the bank's acknowledgements, and every result file up to that day that was not taken yet.
 
     A delivered batch's own file is waited for until the programme's limit; after it, whatever has no result is
-    unknown. What cannot be right in a file is kept apart and told; the rest of the file counts.
+    unknown. What cannot be right in a file is kept apart and told; the rest of the file counts. What nobody collected
+    at the counter in time is taken back.
     """
     payment_steps.confirm(c, day)
     told = _look_over(c, day)
@@ -69,7 +71,8 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
     failpoint("results.settled")
     return {
         "files": len(files), "paid": sum(s.paid for s in settled), "returned": sum(s.returned for s in settled),
-        "unreconciled": sum(n for s in settled for n in s.faults.values()), "unknown": unknown, **told,
+        "unreconciled": sum(n for s in settled for n in s.faults.values()), "unknown": unknown,
+        **cash.give_up_waiting(c, day), **told,
     }  # fmt: skip
 
 
@@ -93,7 +96,9 @@ def _is_connected(c: Campaign, day: date) -> bool:
     b = tables.batch
     with c.ledger.read() as connection:
         query = sa.select(sa.func.count()).where(
-            b.c.programme == c.programme.id, b.c.state.in_([Batch.DELIVERED, Batch.SETTLED])
+            b.c.programme == c.programme.id,
+            b.c.state.in_([Batch.DELIVERED, Batch.SETTLED]),
+            b.c.route == str(Route.TRANSFER),
         )
         delivered = connection.execute(query).scalar_one()
     return bool(delivered) and c.programme.party(BANK).connection.holds(day)
@@ -314,6 +319,7 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
         .where(
             b.c.programme == c.programme.id, b.c.business_date == day, b.c.state != Batch.REJECTED
         )
+        .where(b.c.route == str(Route.TRANSFER))
         .order_by(i.c.person_id)
     )
     rows = fetch(connection, query, _DECIDED)

@@ -21,6 +21,7 @@ _LABELS = {
     "transfer_date": "振込日",
     "names_changed": "名義を銀行の文字に直した件数",
     "names_cut": "うち名義の一部が失われた件数",
+    "account_held": "口座を振込に使えないため保留した人",
     "change_held": "異動の行が保留中のため保留した人",
     "change_freed": "異動の行が直り保留を解いた人",
     "refused": "送れないもの",

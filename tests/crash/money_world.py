@@ -1,7 +1,6 @@
 """A ward's home before each scene (`scenes.py`), copied for every kill; its relay and parties live here and go on."""
 
 import json
-import multiprocessing
 import shutil
 import signal
 import threading
@@ -17,6 +16,7 @@ from pipelines.link.parties.party import Party
 from tests.campaign_home import PROGRAMME_ID, faults, final_state, make_ward, rows
 from tests.crash import scenes
 from tests.crash.scenes import Place
+from tests.kyufu_process import PROCESSES
 from tests.link_server import serve
 from tests.link_world import hash_of, world
 
@@ -25,14 +25,6 @@ LONGEST_SECONDS = 600  # a limit for what never ends, not a speed
 POLL_SECONDS = 0.05
 COUNTING = "any:0"
 
-# Children are forked off a server that has imported everything: a kill costs no start of Python.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
-    [
-        "tests.crash.scenes", "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.builtin_hypotheses",
-        "pandera.accessors.pandas_accessor", "pyarrow.acero", "psycopg", "alembic.runtime.migration",
-    ]
-)  # fmt: skip
 _NUMBER = count(1)
 
 
@@ -118,7 +110,7 @@ def play_at_once(place: Place, scene: str, times: int, failpoint: str = COUNTING
     """Play a scene in several processes at the same time."""
     files = [place.home.parent / f"told{next(_NUMBER)}.json" for _ in range(times)]
     processes = [
-        _PROCESSES.Process(target=scenes.play, args=(place, scene, failpoint, file))
+        PROCESSES.Process(target=scenes.play, args=(place, scene, failpoint, file))
         for file in files
     ]
     for process in processes:

@@ -3,10 +3,16 @@
 import csv
 import io
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +22,17 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.disclosure.contents import read_contents
+from pipelines.evidence.access import AccessUnknown, who_saw
+from pipelines.evidence.pack import build_pack
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.outputs.forms import DERIVED_COLUMNS, HOUSEHOLD_COLUMNS, MEMBER_COLUMNS
-from pipelines.programme import load_programme
+from pipelines.outputs.paper.reading import page_texts
+from pipelines.programme import Period, load_programme, settings_from_environment
+from pipelines.steps.campaign import open_campaign
+from pipelines.steps.pseudonyms import KEY
+from pipelines.steps.roles import Actor, Role
+from pipelines.terminal import no_link
 from tests.campaign_home import (
     PROGRAMME,
     PROGRAMME_ID,
@@ -29,6 +42,7 @@ from tests.campaign_home import (
     make_ward,
     rows,
     run_campaign,
+    sqlite_url,
 )
 from tests.components import require
 
@@ -185,8 +199,6 @@ def test_what_the_periods_forbid_in_september_is_refused_and_told(ward):
 @pytest.fixture(scope="module")
 def forms(ward, tmp_path_factory):
     """The delivered forms as the contractor opens them: with openssl and the contractor's key alone."""
-    import subprocess
-
     openssl = require("openssl")
     keys = ward.home / "pki" / "parties" / "contractor"
     folder = tmp_path_factory.mktemp("contractor")
@@ -509,6 +521,157 @@ def test_manifests_at_the_parties_are_about_this_programme_only(ward):
     assert statements
     for path in statements:
         assert PROGRAMME_ID.encode() in path.read_bytes()
+
+
+# --- the audit pack and who saw somebody ---
+
+YEAR = Period(**{"from": date(2020, 4, 1), "to": date(2021, 3, 31)})
+STEWARD = Actor("steward", frozenset({Role.STEWARD, Role.AUDITOR}))
+
+
+@pytest.fixture(scope="module")
+def campaign(ward):
+    settings = settings_from_environment().model_copy(
+        update={"home": ward.home, "programme_path": PROGRAMME, "ledger_url": sqlite_url(ward.home)}
+    )
+    opened = open_campaign(settings, no_link)
+    yield opened
+    opened.ledger.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def pack(campaign, tmp_path_factory):
+    """The pack, unpacked where nothing of Kyufu is."""
+    data = build_pack(campaign, YEAR)
+    assert build_pack(campaign, YEAR) == data
+    folder = tmp_path_factory.mktemp("inspector") / "pack"
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def _check(folder, *command):
+    """A stranger's check: no Python path, no home, only what the machine has."""
+    return subprocess.run(
+        command, cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+
+
+def test_a_stranger_verifies_the_pack_with_sha256sum_and_openssl_alone(ward, pack):
+    require("openssl")
+    authority = ward.home / "pki" / "contractor-has-it.crt"
+    shutil.copyfile(ward.home / "pki" / "parties" / "contractor" / "ca.crt", authority)
+    for more in ((), (str(authority),)):
+        done = _check(pack, "sh", "check.sh", *more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "demonstration ward" in done.stdout
+    chain = _check(pack, sys.executable, "-I", "check_chain.py")
+    assert (chain.returncode, "鎖は切れていません" in chain.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [("basis.csv", "a file was changed"), ("SHA256SUMS", "does not fit"), ("SHA256SUMS.p7s", "does not fit"),
+     (None, "not signed")],
+)  # fmt: skip
+def test_a_pack_that_was_changed_anywhere_fails(pack, tmp_path, file, told):
+    folder = shutil.copytree(pack, tmp_path / "pack")
+    path = folder / (file or "extra.csv")
+    content = bytearray(path.read_bytes() if file else b"x")
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    done = _check(folder, "sh", "check.sh")
+    assert (done.returncode, told in done.stdout) == (1, True)
+
+
+def test_a_record_changed_in_the_packs_chain_is_found(pack, tmp_path):
+    folder = shutil.copytree(pack, tmp_path / "pack")
+    chain = folder / "audit.jsonl"
+    chain.write_text(
+        chain.read_text(encoding="utf-8").replace("system", "nobody", 1), encoding="utf-8"
+    )
+    assert _check(folder, sys.executable, "-I", "check_chain.py").returncode == 1
+
+
+def test_the_pack_tells_what_was_done_under_each_basis(ward, pack):
+    def read(name):
+        return list(csv.DictReader(io.StringIO((pack / name).read_text(encoding="utf-8-sig"))))
+
+    programme = load_programme(PROGRAMME)
+    done = {row["名前"]: row for row in read("basis.csv")}
+    permissions = (*programme.disclosures, *programme.sources, *programme.list_sources)
+    assert len(done) == len(permissions)
+    e = tables.entitlement
+    mailed = ward.query(sa.select(sa.func.count()).where(e.c.form_route == "contractor"))[0][0]
+    assert int(done["forms"]["人数"]) == mailed
+    assert int(done["register"]["件数・行数"]) == RESIDENTS
+    assert int(done["online_claims"]["期間外などの拒否"]) == 1  # in September
+    given = {row["名前"]: row["SHA-256"] for row in read("disclosures.csv")}
+    r = tables.release
+    assert given == dict(map(tuple, ward.query(sa.select(r.c.name, r.c.sha256))))
+    assert {row["期限内"] for row in read("deliveries.csv")} == {"はい"}
+    assert {row["再委託先"] for row in read("confirmations.csv")} >= {
+        "",
+        "北海道トッパン・フォームズ株式会社",
+    }
+    about = json.loads((pack / "about.json").read_text(encoding="utf-8"))
+    assert about["verification"]["faults"] == []
+    assert about["balance"]["balanced"]
+    printed = "".join("".join(page_texts((pack / "summary.pdf").read_bytes())).split())
+    assert "点検資料(個人情報の取扱状況)" in printed
+
+
+def test_f39_nothing_personal_in_the_pack(pack, canaries):
+    for path in sorted(pack.iterdir()):
+        if path.suffix == ".pdf":
+            text = "\n".join(page_texts(path.read_bytes()))
+        elif path.suffix in (".p7s", ".crt"):
+            continue
+        else:
+            text = path.read_text(encoding="utf-8")
+        assert _leaks(text, canaries) == [], path.name
+
+
+def test_everybody_is_told_exactly_the_files_that_were_about_them(ward, campaign):
+    about = {
+        path.parent.name: set(json.loads(path.read_bytes())["people"])
+        for path in (ward.home / "releases").glob("*/people.json")
+    }
+    e = tables.entitlement
+    people = ward.query(
+        sa.select(e.c.person_id, e.c.resident_id)
+        .where(e.c.resident_id.is_not(None))
+        .order_by(e.c.person_id)
+    )[::40]
+    assert len(people) > 10
+    for person, number in people:
+        found = who_saw(campaign, number, STEWARD, "開示請求への回答", date(2020, 10, 1))
+        files = {receipt.given.name for receipt in found.receipts}
+        assert files == {name for name, whose in about.items() if person in whose}
+        assert not found.untold
+
+
+def test_it_is_told_still_when_the_outgoing_copies_and_the_number_are_gone(ward, tmp_path):
+    home = shutil.copytree(ward.home, tmp_path / "home")
+    settings = settings_from_environment().model_copy(
+        update={"home": home, "programme_path": PROGRAMME, "ledger_url": sqlite_url(home)}
+    )
+    c = open_campaign(settings, no_link)
+    with c.ledger.write() as connection:
+        e = tables.entitlement
+        number = connection.execute(
+            sa.select(e.c.resident_id).where(e.c.form_route == "contractor").limit(1)
+        ).scalar_one()
+        connection.execute(sa.update(e).filter_by(resident_id=number).values(resident_id=None))
+    shutil.rmtree(home / "releases")
+    shutil.rmtree(home / "staging")
+    found = who_saw(c, number, STEWARD, "開示請求への回答", date(2021, 4, 1))
+    assert "contractor" in {receipt.given.recipient for receipt in found.receipts}
+    (home / KEY).unlink()
+    with pytest.raises(AccessUnknown, match="鍵がない"):
+        who_saw(c, number, STEWARD, "開示請求への回答", date(2021, 4, 1))
+    assert not (home / KEY).exists()
+    c.ledger.engine.dispose()
 
 
 # --- again ---

@@ -21,22 +21,26 @@ from tests.unit.ledger import (
     test_approvals,
     test_balance,
     test_hold_decisions,
+    test_incidents,
     test_migrations,
     test_moves_of_money,
     test_payments,
     test_recoveries,
     test_results,
+    test_rosters,
     test_schema,
     test_store,
 )
 from tests.unit.ledger.test_approvals import *  # noqa: F403
 from tests.unit.ledger.test_balance import *  # noqa: F403
 from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
+from tests.unit.ledger.test_incidents import *  # noqa: F403
 from tests.unit.ledger.test_migrations import *  # noqa: F403
 from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
 from tests.unit.ledger.test_payments import *  # noqa: F403
 from tests.unit.ledger.test_recoveries import *  # noqa: F403
 from tests.unit.ledger.test_results import *  # noqa: F403
+from tests.unit.ledger.test_rosters import *  # noqa: F403
 from tests.unit.ledger.test_schema import *  # noqa: F403
 from tests.unit.ledger.test_store import *  # noqa: F403
 
@@ -45,11 +49,13 @@ MODULES = (
     test_approvals,
     test_balance,
     test_hold_decisions,
+    test_incidents,
     test_migrations,
     test_moves_of_money,
     test_payments,
     test_recoveries,
     test_results,
+    test_rosters,
     test_schema,
     test_store,
 )

@@ -25,7 +25,7 @@ from pipelines.link import receiving
 from pipelines.link.manifest import Manifest
 from pipelines.link.receiving import Received, read_manifest
 from pipelines.link.session import Endpoint, open_session
-from pipelines.steps import claims, fetching, party_outbox, reports, results
+from pipelines.steps import claims, fetching, party_outbox, reports, results, rosters
 from pipelines.steps.campaign import Campaign
 from tests.link_server import endpoint, serve
 from tests.link_world import World, sealed_statement, world
@@ -120,6 +120,7 @@ def link(tmp_path: Path) -> Iterator[Link]:
             return endpoint(keys, ward.port, party)
 
         c = replace(plain, sessions=lambda party: open_session(reach(party)))
+        rosters.rehearse(c, DAY)
         yield Link(c, tmp_path / "relay", keys)
     plain.ledger.engine.dispose()
 

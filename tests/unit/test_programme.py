@@ -141,6 +141,24 @@ def test_production_has_no_demonstration_people(edited):
     assert "[demonstration]" in message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('subcontractor = "北海道', 'subcontractor = "沖縄', "unknown party or subcontractor"),
+        ('certificate = "CN=demonstration bank,O=Kyufu demonstration,C=JP"\n', "", "has a certificate"),
+        ('"見本 銀一", duty = "responsible"', '"見本 銀一", duty = "handler"', "nobody responsible"),
+        ('"見本 銀一", duty = "responsible"', '"見本 銀一", duty = "responsible", accounts = ["steward"]',
+         "only the ward's people"),
+        ('accounts = ["operator"]', 'accounts = ["steward"]', "account named twice: ['steward']"),
+        ('party = "jlis"\ncertificate', 'party = "bank"\ncertificate', "roster named twice"),
+    ],
+)  # fmt: skip
+def test_a_roster_names_its_organisation_its_certificate_and_who_is_responsible(
+    edited, old, new, named
+):
+    assert named in _refusal(edited, old, new)
+
+
 def test_severities_are_complete(edited):
     with pytest.raises(ProgrammeError, match="HEAD_DIED"):
         rules(edited('HEAD_DIED = "review"\n', ""))

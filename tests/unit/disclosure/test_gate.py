@@ -32,8 +32,8 @@ EVACUEE = Secret(
 )
 GUARD = Guard(
     protected=frozenset({"R9"}),
-    withheld_from_contractors=frozenset({"R9", "R8"}),
-    secrets=(EVACUEE,),
+    withheld=lambda: frozenset({"R9", "R8"}),
+    known=lambda: (EVACUEE,),
     list_days={source.dataset: LISTS_DAY for source in PROGRAMME.list_sources},
     undecided_rows=0,
     own=lambda _people: Register(lambda _births, _households: (), lambda: ()),

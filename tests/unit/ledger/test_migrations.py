@@ -108,8 +108,19 @@ ROWS = {
     "deficiency_letter": [{"payment_key": "0000000102", "business_date": DAY}],
     "money_decision": [{"subject": "money:1", "number": 1, "content": "{}", "needed": 2}],
     "money_reason": [{"subject": "money:1", "number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
+    "cash_order": [{"claim_id": "C1", "business_date": DAY}],
+    "cash_receipt": [{"payment_key": "0000000101", "receipt": "R-1", "amount_yen": 100_000, "actor": "one",
+                      "business_date": DAY}],
     "sending_stop": [{"number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
     "sending_resume": [{"number": 1, "actor": "two", "reason": _TEXT, "business_date": DAY}],
+    "handler_roster": [{"party": p, "number": 1, "content": "[]", "certificate_sha256": digest, "actor": "one",
+                        "business_date": DAY} for p, digest in (("ward", None), ("bank", _TEXT))],
+    "handler_confirmation": [{"party": "bank", "organisation": "", "what": w, "content_sha256": _TEXT,
+                              "evidence": _TEXT, "actor": "one", "business_date": DAY}
+                             for w in ("training", "consent")],
+    "incident": [{"number": 1, "party": "bank", "kind": "accident", "what": _TEXT, "actor": "one",
+                  "business_date": DAY}],
+    "incident_step": [{"number": 1, "step": "notice", "actor": "one", "note": _TEXT, "business_date": DAY}],
     "former_whereabouts": [
         {"person_id": _person(Entitlement.HELD), "dataset": _TEXT, "address": _TEXT, "until": DAY}
     ],

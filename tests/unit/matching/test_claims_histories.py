@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.ledger import payments, people, results, tables
 from pipelines.ledger.engine import open_engine, open_ledger
+from pipelines.ledger.payable import payable
 from pipelines.ledger.payments import Declared
 from pipelines.ledger.results import ResultFile
 from pipelines.ledger.states import Batch
@@ -74,7 +75,7 @@ class Office:
         """Pay everything approved; the bank returns the payments of the named people."""
         programme = PROGRAMME.id
         with self.ledger.write() as connection:
-            drafted = tuple(payments.payable(connection, programme, str))
+            drafted = tuple(payable(connection, programme, str).payments)
             batch = f"B{self.today}"
             declared = Declared(
                 batch, f"{batch}.txt", self.today, drafted, "", payments.content_hash(drafted)

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from pipelines.ledger import people, tables
+from pipelines.ledger import incidents, people, tables
 from pipelines.ledger.balance import take_balance
+from pipelines.ledger.incidents import Kind
 from pipelines.ledger.states import Entitlement
 from pipelines.programme import ROOT, load_programme
 from pipelines.reports import pages
@@ -82,6 +83,7 @@ def test_money_and_people_are_where_the_ledger_has_them(sheet):
 
 def test_what_needs_a_person_is_named_and_nothing_else(sheet):
     assert dict(sheet.needed) == {
+        "名簿・研修・再委託の承諾が登録されていない相手先(kyufu roster list)": 3,
         "保留・不備の人の確認(kyufu holds list)": 2,
         "振込不能の人(口座の訂正を求める)": 1,
         "届いていない・古い・拒否されたままの名簿": 1,
@@ -138,3 +140,23 @@ def test_a_delivery_that_nobody_acknowledged_in_time_needs_a_person(ledger):  # 
         )
     assert late not in on_the_day
     assert afterwards[late] == 1
+
+
+def test_an_incident_needs_a_person_first_and_more_so_when_a_step_is_overdue(ledger):  # noqa: F811
+    ledger_world.open_people(ledger, 1)
+    programme = FILE.model_copy(
+        update={"benefit": FILE.benefit.model_copy(update={"id": ledger.programme})}
+    )
+    with ledger.write() as connection:
+        incidents.open_incident(
+            connection, ledger.programme, "bank", Kind.SUSPICION, "疑い", None, None, "one", BEFORE
+        )
+        balance = take_balance(connection, ledger.programme)
+        on_the_day, afterwards = (
+            read_day_sheet(connection, programme, day, balance, [], []).needed
+            for day in (BEFORE, DAY)
+        )
+    first = ("事故・事故のおそれで送付を止めている相手先の対応(kyufu incident list)", 1)
+    assert on_the_day[0] == afterwards[0] == first
+    assert ("うち手続の期限を過ぎたもの", 1) not in on_the_day
+    assert ("うち手続の期限を過ぎたもの", 1) in afterwards

@@ -48,7 +48,7 @@ def _guard(c, *protected):
     days = {source.dataset: LISTS_DAY for source in c.programme.list_sources}
     ids = frozenset(protected)
     own = Register(lambda _births, _households: (), lambda: ())
-    return Guard(ids, ids, (), days, 0, lambda _people: own)
+    return Guard(ids, lambda: ids, tuple, days, 0, lambda _people: own)
 
 
 def _write(c, *protected, day=NEXT):
@@ -99,7 +99,7 @@ def test_after_the_contractors_period_the_ward_writes_all_and_it_is_told(returne
 
 
 def test_nothing_is_kept_when_the_letters_may_not_leave(returned):
-    stale = Guard(frozenset(), frozenset(), (), {}, 0, None)
+    stale = Guard(frozenset(), frozenset, tuple, {}, 0, None)
     with returned.ledger.read() as connection:
         rows = letters.unwritten(connection, returned.programme.id)
     with pytest.raises(DisclosureRefused), returned.ledger.write() as connection:

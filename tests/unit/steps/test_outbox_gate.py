@@ -13,7 +13,8 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import people, tables
 from pipelines.ledger.store import verify_chain
 from pipelines.matching.persons import Protection
-from pipelines.steps import outbox
+from pipelines.outputs.forms import FormsProfile
+from pipelines.steps import outbox, rosters
 from pipelines.steps.campaign import Campaign, own_register
 from tests.link_world import world
 from tests.unit.intake.intake_world import freeze_register, new_campaign
@@ -39,6 +40,7 @@ def c(tmp_path, monkeypatch):
     freeze_register(found, [_resident(n) for n in (1, 2, 3)], DAY)
     days = {source.dataset: DAY for source in found.programme.list_sources}
     (found.home / "pki").symlink_to(world().pki)
+    rosters.rehearse(found, DAY)
     monkeypatch.setattr(Campaign, "_list_days", lambda self, day: days)
     yield found
     found.ledger.engine.dispose()
@@ -186,7 +188,7 @@ def test_people_without_a_household_are_each_their_own_for_the_comparison_with_t
     nobodys = everybody.set_column(
         everybody.column_names.index("household_id"), "household_id", pa.nulls(3, pa.string())
     )
-    own = own_register(nobodys, frozenset({"R0000000001", "R0000000002"}))
+    own = own_register(nobodys, frozenset({"R0000000001", "R0000000002"}), FormsProfile())
     assert len(list(own.addresses())) == 2
     (line,) = own.lines(frozenset({"19800401"}), frozenset())
     assert "0000000001" in line
