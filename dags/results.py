@@ -27,7 +27,7 @@ def results() -> None:
     chain(
         step("results.send_notices", over_link=True)(),
         step("results.settle", over_link=True)(),
-        step("municipal_letters.draft", task_id="draft_letters", outlets=[RESULTS])(),
+        step("results.draft_letters", outlets=[RESULTS])(),
     )
 
 

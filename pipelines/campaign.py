@@ -15,10 +15,10 @@ from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import Programme, Settings, load_programme
 from pipelines.steps import (
+    accounts,
     claims,
     closeout,
     forms,
-    municipal_letters,
     payments,
     register,
     reports,
@@ -146,12 +146,13 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     for channel, dataset in claims.CHANNELS.items():
         receive(f"claims.receive.{channel}", dataset, claims.receive, channel)
     do("claims.decide", claims.match_and_decide)
+    do("accounts.check", accounts.check)
     rehearse(c, do("payments.draft", payments.draft), day)
     do("payments.build", payments.build)
     do("payments.send", payments.send)
     do("results.notices", results.send_notices)
     do("results.settle", results.settle)
-    do("letters.draft", municipal_letters.draft)
+    do("results.letters", results.draft_letters)
     do("closeout.lapse", closeout.lapse)
     do("closeout.holdings", closeout.list_holdings)
     do("closeout.balance", closeout.balance)

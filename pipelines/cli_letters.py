@@ -34,7 +34,7 @@ CHECKS_JA = {Check.ADDRESS: "あて先", Check.CONTENT: "郵送内容"}
 @letters.command("list")
 def list_letters(programme: Programme = None, home: Home = None) -> None:
     """Show every letter and how far it is. Nobody is shown."""
-    from pipelines.steps import municipal_letters as steps
+    from pipelines.steps import letter_checks as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
     found = steps.list_letters(c, actor)
@@ -66,7 +66,7 @@ def show(
     home: Home = None,
 ) -> None:
     """Write a letter's PDF to look at before checking it. The showing is itself recorded."""
-    from pipelines.steps import municipal_letters as steps
+    from pipelines.steps import letter_checks as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
     found = steps.show(c, name, out, actor, purpose, business_day(c))
@@ -91,7 +91,7 @@ def check(
     home: Home = None,
 ) -> None:
     """Enter that you found the address or the content of a letter that was shown to you right, or wrong."""
-    from pipelines.steps import municipal_letters as steps
+    from pipelines.steps import letter_checks as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
     found = steps.check(c, name, what, not wrong, reason, actor, business_day(c))
@@ -116,7 +116,7 @@ def posted(
     home: Home = None,
 ) -> None:
     """Enter the post office's number of a letter that both checks found right."""
-    from pipelines.steps import municipal_letters as steps
+    from pipelines.steps import letter_checks as steps
 
     c, actor = sign_in.open_signed_in(programme, home)
     found = steps.post(c, name, receipt, actor, business_day(c))

@@ -212,6 +212,17 @@ class Disclosure(Part):
         return self
 
 
+class AccountCheck(Part):
+    """Asking the bank about accounts before they are paid to (口座照会, 種別 98 and 99).
+
+    columns: item -> its first column in the data record, counted from 1. answers: answer code -> `confirmed`, or the
+    code of the finding that it makes.
+    """
+
+    columns: dict[str, int]
+    answers: dict[str, str]
+
+
 CodePoint = Annotated[str, Field(pattern=r"^U\+[0-9A-F]{4,6}$")]
 OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
 
@@ -251,6 +262,7 @@ class Bank(Part):
     """The paying bank's profile (指定金融機関).
 
     result_business_days: after so many business days from the transfer date a payment without a result is unknown.
+    account_check: how the bank is asked about accounts; without it, it is not.
     """
 
     profile: Literal["zengin"]
@@ -268,6 +280,7 @@ class Bank(Part):
     result_code_column: int = Field(ge=1, le=120)
     result_codes: dict[str, str]
     result_business_days: int = Field(default=3, ge=1)
+    account_check: AccountCheck | None = None
 
 
 class Cash(Part):
@@ -407,6 +420,11 @@ class Programme(Part):
                 raise ValueError(
                     f"source {source.dataset!r} names the unknown party {source.party!r}"
                 )
+        check = self.bank.account_check
+        if check and (
+            strange := sorted(set(check.answers.values()) - {"confirmed", *self.findings})
+        ):
+            raise ValueError(f"[bank.account_check] answers name unknown findings: {strange}")
         if self.benefit.mode == "production" and self.demonstration is not None:
             raise ValueError("a production programme has no [demonstration] section")
         return self

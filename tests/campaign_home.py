@@ -28,6 +28,7 @@ DECIDED = (
     "money_decision", "money_reason", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
     "sending_stop", "sending_resume", "handler_roster", "handler_confirmation", "incident", "incident_step",
     "former_whereabouts", "municipal_letter", "municipal_notice", "cash_order", "cash_receipt",
+    "account_check",
 )  # fmt: skip
 CHILDREN_END_SECONDS = 60.0
 THREE_DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}

@@ -73,7 +73,7 @@ def release(
     programme = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
     own = Register(lambda _births, _households: (), lambda: ())
     days = {source.dataset: DAY for source in programme.list_sources}
-    guard = Guard(frozenset(), frozenset(), (), days, 0, lambda _people: own)
+    guard = Guard(frozenset(), frozenset, tuple, days, 0, lambda _people: own)
     return make_release(
         programme, guard, {"bank": "payments", "contractor": "forms"}[to], name=name, payload=payload,
         columns=(), people=frozenset(), records=records, sum_yen=sum_yen, day=DAY,

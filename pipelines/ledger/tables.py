@@ -586,3 +586,17 @@ cash_receipt = sa.Table(
     sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
     sa.UniqueConstraint("programme", "receipt"),
 )  # fmt: skip
+
+# Claims whose account the bank was asked about before the first payment; answer: `confirmed`, or a finding's code.
+account_check = sa.Table(
+    "account_check", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("query_key", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+    sa.UniqueConstraint("programme", "query_key"),
+    sa.Index("ix_account_check_file", "programme", "file_name"),
+)  # fmt: skip

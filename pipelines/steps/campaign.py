@@ -220,14 +220,15 @@ def own_register(everybody: pa.Table, wanted: frozenset[str], printer: FormsProf
     """What the register says of some people, as the scan asks for it; beside it how the contractor prints it."""
 
     def rows() -> pa.Table:
-        return everybody.filter(
+        found = everybody.filter(
             pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted)))
         )
+        return with_own_household(found)
 
     def lines(births: frozenset[str], households: frozenset[str]) -> list[str]:
         own = rows()
         born = pc.is_in(own.column("date_key"), value_set=_ids(set(births)))
-        near = own.filter(born).column("household_id").drop_null().combine_chunks()
+        near = own.filter(born).column("household_id").combine_chunks()
         named = pc.is_in(own.column("household_id"), value_set=_ids(set(households)))
         return household_lines(
             own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near))), printer
@@ -243,6 +244,12 @@ def own_register(everybody: pa.Table, wanted: frozenset[str], printer: FormsProf
         return [*written.to_pylist(), *(printed[row].as_py() for row in changed)]
 
     return Register(lines, addresses)
+
+
+def with_own_household(rows: pa.Table) -> pa.Table:
+    """People rows in which somebody without a household on the register is one of their own."""
+    own = pc.coalesce(rows.column("household_id"), rows.column("person_id"))
+    return rows.set_column(rows.column_names.index("household_id"), "household_id", own)
 
 
 def household_lines(rows: pa.Table, printer: FormsProfile) -> list[str]:

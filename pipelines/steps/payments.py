@@ -45,7 +45,9 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
         decided = holds.apply_decisions(c, connection, day)
         on_hold = waiting_changes.hold(c, connection, day)
         payees = _Payees()
-        found = payable(connection, c.programme.id, payees)
+        found = payable(
+            connection, c.programme.id, payees, confirmed=c.programme.bank.account_check is not None
+        )
         _hold(c, connection, found.without_account, day)
         batches = _declare(c, found.payments, day)
         if batches:
@@ -291,7 +293,7 @@ def _write(
 
 
 def header(c: Campaign, transfer_date: date) -> zengin.Header:
-    """The header of a file to the bank."""
+    """Who pays, from which account, on that day."""
     bank = c.programme.bank
     return zengin.Header(
         client_code=bank.client_code, client_name=bank.client_name_kana, transfer_mmdd=zengin.mmdd(transfer_date),

@@ -20,7 +20,16 @@ from pipelines.link.session import SFTPClient
 from pipelines.outputs import business_days, zengin
 from pipelines.outputs.notices import build_notices
 from pipelines.reports.arrivals import LINK
-from pipelines.steps import cash, fetching, inbox, letters, outbox, party_outbox, register
+from pipelines.steps import (
+    cash,
+    fetching,
+    inbox,
+    letters,
+    municipal_letters,
+    outbox,
+    party_outbox,
+    register,
+)
 from pipelines.steps import payments as payment_steps
 from pipelines.steps.campaign import Campaign
 
@@ -65,6 +74,11 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
         "unreconciled": sum(n for s in settled for n in s.faults.values()), "unknown": unknown,
         **cash.give_up_waiting(c, day), **told,
     }  # fmt: skip
+
+
+def draft_letters(c: Campaign, day: date) -> dict[str, Any]:
+    """Tell other municipalities of their people, now that the day's payments are settled; see `municipal_letters`."""
+    return municipal_letters.draft(c, day)
 
 
 def last_day(c: Campaign) -> Callable[[date], date]:

@@ -160,12 +160,12 @@ def relay(place: Place) -> Iterator[Place]:
         for party in PARTIES:
             told = root / "homes" / party / "inbox" / "business_date"
             told.write_text(max(scenes.DAYS), encoding="ascii")
-            stack.enter_context(_answering(party, place, port))
+            stack.enter_context(answering(party, place, port))
         yield replace(place, port=port)
 
 
 @contextmanager
-def _answering(name: str, place: Place, port: int) -> Iterator[None]:
+def answering(name: str, place: Place, port: int) -> Iterator[None]:
     """A party that works until the block ends, and connects again if its connection breaks."""
     identity = place.home / "pki" / "parties" / name
     work = place.home / "link" / "work" / name

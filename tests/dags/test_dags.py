@@ -140,6 +140,7 @@ def test_only_tasks_on_the_link_are_tried_again(dags):
         "claims.receive",
         "forms.release",
         "forms.confirm",
+        "payments.check",
         "payments.send",
         "results.settle",
         "results.send_notices",

@@ -106,6 +106,11 @@ def write(header: Header, payments: Sequence[Payment], profile: Profile) -> byte
     totals = ("8", len(payments), sum(payment.amount_yen for payment in payments), " " * 101)
     lines.append(write_record(TRAILER_LAYOUT, totals, len(lines) + 1, ""))
     lines.append(write_record(END_LAYOUT, ("9", " " * 119), len(lines) + 1, ""))
+    return join_lines(lines, profile)
+
+
+def join_lines(lines: Sequence[str], profile: Profile) -> bytes:
+    """The file of these records, with the bank's line breaks."""
     line_break = _CRLF if profile.line_break == "crlf" else ""
     return (line_break.join(lines) + line_break).encode("cp932")
 

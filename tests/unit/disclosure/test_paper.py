@@ -33,7 +33,7 @@ def guard(own=()):
     days = {source.dataset: DAY for source in PROGRAMME.list_sources}
     register = Register(lambda _births, _households: own, lambda: own)
     ids = frozenset({"R8", "R9"})
-    return Guard(ids, ids, (FLED, CHILD), days, 0, lambda _people: register)
+    return Guard(ids, lambda: ids, lambda: (FLED, CHILD), days, 0, lambda _people: register)
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_what_nobody_can_read_does_not_leave(payload):
 
 
 def test_without_secrets_a_pdf_still_has_to_be_readable(pages):
-    bare = replace(guard(), secrets=())
+    bare = replace(guard(), known=lambda: ())
     with pytest.raises(DisclosureRefused):
         make_release(
             PROGRAMME, bare, "inhouse", name="x.pdf", payload=b"%PDF-1.7 broken", columns=COLUMNS,

@@ -108,6 +108,7 @@ ROWS = {
     "deficiency_letter": [{"payment_key": "0000000102", "business_date": DAY}],
     "money_decision": [{"subject": "money:1", "number": 1, "content": "{}", "needed": 2}],
     "money_reason": [{"subject": "money:1", "number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
+    "account_check": [{"claim_id": "C1", "file_name": "a.txt", "query_key": "0000000001", "business_date": DAY}],
     "cash_order": [{"claim_id": "C1", "business_date": DAY}],
     "cash_receipt": [{"payment_key": "0000000101", "receipt": "R-1", "amount_yen": 100_000, "actor": "one",
                       "business_date": DAY}],

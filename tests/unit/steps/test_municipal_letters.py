@@ -19,8 +19,8 @@ from pipelines.link.delivery import Parcel
 from pipelines.matching.persons import Protection
 from pipelines.outputs.paper.reading import page_texts
 from pipelines.programme import Period
+from pipelines.steps import letter_checks, outbox
 from pipelines.steps import municipal_letters as steps
-from pipelines.steps import outbox
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.roles import Actor, NotAllowed, Role
 from tests.unit.intake.intake_world import csv_bytes, freeze_register, new_campaign
@@ -243,28 +243,28 @@ def test_f35_outside_the_period_nothing_is_drafted_and_it_is_told(c):
 
 def _shown(c, tmp_path, *actors):
     for actor in actors:
-        steps.show(c, YOKOHAMA, tmp_path / "seen.pdf", actor, "確認", DAY)
+        letter_checks.show(c, YOKOHAMA, tmp_path / "seen.pdf", actor, "確認", DAY)
 
 
 def _check_all(c, tmp_path, *actors):
     _shown(c, tmp_path, *actors)
     for actor in actors:
         for what in ("address", "content"):
-            steps.check(c, YOKOHAMA, what, True, "", actor, DAY)
+            letter_checks.check(c, YOKOHAMA, what, True, "", actor, DAY)
 
 
 def test_f42_two_people_check_the_address_and_two_the_content_before_it_is_posted(c, tmp_path):
     steps.draft(c, DAY)
     _check_all(c, tmp_path, ONE)
-    steps.show(c, YOKOHAMA, tmp_path / "seen.pdf", TWO, "確認", DAY)
-    steps.check(c, YOKOHAMA, "address", True, "", TWO, DAY)
+    letter_checks.show(c, YOKOHAMA, tmp_path / "seen.pdf", TWO, "確認", DAY)
+    letter_checks.check(c, YOKOHAMA, "address", True, "", TWO, DAY)
     with pytest.raises(ApprovalRefused, match=r"content.*2人必要"):
-        steps.post(c, YOKOHAMA, RECEIPT, THREE, DAY)
-    steps.check(c, YOKOHAMA, "content", True, "", TWO, DAY)
-    posted = steps.post(c, YOKOHAMA, RECEIPT, THREE, NEXT)
+        letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, DAY)
+    letter_checks.check(c, YOKOHAMA, "content", True, "", TWO, DAY)
+    posted = letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, NEXT)
     assert (posted.posted_on, posted.receipt_number) == (NEXT, "12345678901")
     assert posted.checked == {w: frozenset({"one", "two"}) for w in ("address", "content")}
-    assert steps.post(c, YOKOHAMA, RECEIPT, THREE, NEXT) == posted
+    assert letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, NEXT) == posted
     assert len(_audited(c, "letter.posted")) == 1
     assert len(_audited(c, "letter.shown")) == 2
 
@@ -273,7 +273,7 @@ def test_f42_who_was_not_shown_the_letter_checks_nothing(c, tmp_path):
     steps.draft(c, DAY)
     _shown(c, tmp_path, ONE)
     with pytest.raises(LetterRefused, match="まだ見ていません"):
-        steps.check(c, YOKOHAMA, "address", True, "", TWO, DAY)
+        letter_checks.check(c, YOKOHAMA, "address", True, "", TWO, DAY)
 
 
 def test_the_checkers_pdf_is_readable_by_nobody_else(c, tmp_path):
@@ -288,7 +288,7 @@ def test_f42_a_letter_that_was_changed_after_it_was_made_is_not_shown_or_posted(
     path = outbox.folder(c, YOKOHAMA) / "payload"
     path.write_bytes(path.read_bytes() + b"\n")
     for do in (
-        lambda: steps.post(c, YOKOHAMA, RECEIPT, THREE, DAY),
+        lambda: letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, DAY),
         lambda: _shown(c, tmp_path, THREE),
     ):
         with pytest.raises(DisclosureRefused, match="審査時と違います"):
@@ -301,10 +301,10 @@ def test_f32_a_protection_before_the_posting_takes_the_letter_back(c, tmp_path):
     _check_all(c, tmp_path, ONE, TWO)
     _protect(c, _evacuee("R0000000001"), day=NEXT)
     with pytest.raises(DisclosureRefused, match="1人"):
-        steps.post(c, YOKOHAMA, RECEIPT, THREE, NEXT)
+        letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, NEXT)
     assert _letters(c)["神奈川県横浜市"]["withdrawn_on"] == NEXT
     with pytest.raises(DisclosureRefused):
-        steps.post(c, YOKOHAMA, RECEIPT, THREE, NEXT)
+        letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, NEXT)
     assert steps.draft(c, NEXT)["letters"] == 0
 
 
@@ -312,10 +312,10 @@ def test_a_letter_found_wrong_is_made_anew_under_a_new_name_with_new_checks(c, t
     steps.draft(c, DAY)
     _shown(c, tmp_path, ONE)
     with pytest.raises(LetterRefused, match="理由"):
-        steps.check(c, YOKOHAMA, "address", False, " ", ONE, DAY)
-    steps.check(c, YOKOHAMA, "address", False, "担当課が違う", ONE, DAY)
+        letter_checks.check(c, YOKOHAMA, "address", False, " ", ONE, DAY)
+    letter_checks.check(c, YOKOHAMA, "address", False, "担当課が違う", ONE, DAY)
     with pytest.raises(LetterRefused, match="却下"):
-        steps.post(c, YOKOHAMA, RECEIPT, THREE, DAY)
+        letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, DAY)
     drafted = steps.draft(c, NEXT)
     assert (drafted["withdrawn"], drafted["letters"]) == (1, 1)
     with c.ledger.read() as connection:
@@ -327,17 +327,17 @@ def test_a_letter_found_wrong_is_made_anew_under_a_new_name_with_new_checks(c, t
 def test_a_number_that_the_post_office_does_not_give_is_refused(c, receipt):
     steps.draft(c, DAY)
     with pytest.raises(LetterRefused, match="書留番号"):
-        steps.post(c, YOKOHAMA, receipt, ONE, DAY)
+        letter_checks.post(c, YOKOHAMA, receipt, ONE, DAY)
 
 
 def test_who_may_do_what(c, tmp_path):
     steps.draft(c, DAY)
     viewer = Actor("viewer", frozenset({Role.VIEWER}))
-    assert [letter.people for letter in steps.list_letters(c, viewer)] == [1, 1, 1]
+    assert [letter.people for letter in letter_checks.list_letters(c, viewer)] == [1, 1, 1]
     for do in (
-        lambda: steps.show(c, YOKOHAMA, tmp_path / "x.pdf", viewer, "見る", DAY),
-        lambda: steps.check(c, YOKOHAMA, "address", True, "", viewer, DAY),
-        lambda: steps.post(c, YOKOHAMA, RECEIPT, viewer, DAY),
+        lambda: letter_checks.show(c, YOKOHAMA, tmp_path / "x.pdf", viewer, "見る", DAY),
+        lambda: letter_checks.check(c, YOKOHAMA, "address", True, "", viewer, DAY),
+        lambda: letter_checks.post(c, YOKOHAMA, RECEIPT, viewer, DAY),
     ):
         with pytest.raises(NotAllowed):
             do()

@@ -3,6 +3,7 @@
 import json
 from datetime import date
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
@@ -12,8 +13,9 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import people, tables
 from pipelines.ledger.store import verify_chain
 from pipelines.matching.persons import Protection
+from pipelines.outputs.forms import FormsProfile
 from pipelines.steps import outbox, rosters
-from pipelines.steps.campaign import Campaign
+from pipelines.steps.campaign import Campaign, own_register
 from tests.link_world import world
 from tests.unit.intake.intake_world import freeze_register, new_campaign
 
@@ -179,3 +181,14 @@ def test_another_error_is_no_refusal(c):
     with pytest.raises(KyufuError), c.ledger.telling_refusals():
         raise KyufuError("x")
     assert _refusals(c) == []
+
+
+def test_people_without_a_household_are_each_their_own_for_the_comparison_with_the_register(c):
+    everybody = c.people()
+    nobodys = everybody.set_column(
+        everybody.column_names.index("household_id"), "household_id", pa.nulls(3, pa.string())
+    )
+    own = own_register(nobodys, frozenset({"R0000000001", "R0000000002"}), FormsProfile())
+    assert len(list(own.addresses())) == 2
+    (line,) = own.lines(frozenset({"19800401"}), frozenset())
+    assert "0000000001" in line
