@@ -391,7 +391,7 @@ def _inquire(url, home, user, number, purpose="電話照会"):
     sign_in.sign_in(home, url, user, password(user))
     token = json.loads((home / sign_in.FILE).read_text())["token"]
     return httpx.post(
-        f"{url}/kyufu-inquiry/", headers={"Authorization": f"Bearer {token}"}, trust_env=False,
+        f"{url}/kyufu-inquiry/", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=SECONDS,
         data={"resident_id": number, "purpose": purpose},
     )  # fmt: skip
 
@@ -429,7 +429,7 @@ def test_the_inquiry_page_is_for_people_of_the_roster_whose_role_allows_it(home,
         assert (refused.status_code, words in refused.text) == (400, True)
     assert "目的がありません" in _inquire(url, home, "steward", number, "").text
     assert "対象者はいません" in _inquire(url, home, "steward", "0000000000").text
-    assert httpx.post(f"{url}/kyufu-inquiry/", trust_env=False).status_code == 401
+    assert httpx.post(f"{url}/kyufu-inquiry/", trust_env=False, timeout=SECONDS).status_code == 401
     assert len(rows(home, "audit")) == before
 
 
