@@ -155,7 +155,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]

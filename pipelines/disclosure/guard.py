@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from pipelines.errors import KyufuError
+from pipelines.errors import Refusal
 from pipelines.programme import Disclosure, ListSource, Programme
 
 
-class DisclosureRefused(KyufuError):
-    """Something may not leave; the message names the rule, never a person."""
+class DisclosureRefused(Refusal):
+    """Something may not leave; the message and the rule's code name nobody."""
 
 
 class PeriodClosed(DisclosureRefused):
@@ -21,7 +21,8 @@ class PeriodClosed(DisclosureRefused):
 class Secret:
     """One protected person: what must not stand in bytes that do not cover them.
 
-    birth_date: as written; birth_key: as YYYYMMDD, None where it is not known. addresses: where they live now.
+    birth_date: as written; birth_key: as YYYYMMDD, None where it is not known. addresses: where they live now, and
+    where they lived before under protection.
     """
 
     person_id: str
@@ -48,7 +49,8 @@ class Register:
 class Guard:
     """The present state of protection.
 
-    list_days: dataset -> day of its newest list, None if it never came. own: some people's register.
+    list_days: dataset -> day of its newest list, None if it never came. own: some people's register. in_facilities:
+    whom other municipalities may be told of, as admitted to a facility and under no other protection.
     """
 
     protected: frozenset[str]
@@ -57,6 +59,7 @@ class Guard:
     list_days: dict[str, date | None]
     undecided_rows: int
     own: Callable[[frozenset[str]], Register]
+    in_facilities: frozenset[str] = frozenset()
 
     def secrets_digest(self) -> str:
         """What the scan looks for, as a hash: the same bytes need no second look for the same secrets."""
@@ -75,15 +78,22 @@ class Guard:
             if newest is None:
                 raise DisclosureRefused(
                     f"{source.dataset}({source.department})の名簿が届いていません(または照合が済んでいません)。済むまで何も送りません。"
-                    "該当者がいない場合は零件の申告を受け取ってください。"
+                    "該当者がいない場合は零件の申告を受け取ってください。",
+                    "LIST_MISSING",
                 )
             age = (min(day, source.period.last) - newest).days
             if age > programme.lists.max_age_days:
-                raise DisclosureRefused(_too_old(source, newest, age, programme.lists.max_age_days))
+                raise DisclosureRefused(
+                    _too_old(source, newest, age, programme.lists.max_age_days),
+                    "LIST_OLD",
+                    days=age,
+                )
         if self.undecided_rows:
             raise DisclosureRefused(
                 f"名簿の行で、候補者の見つからないもの、または誤りで保留になったものが{self.undecided_rows}行あります。"
-                "二人の職員が判断するまで何も送りません。"
+                "二人の職員が判断するまで何も送りません。",
+                "ROWS_UNDECIDED",
+                rows=self.undecided_rows,
             )
 
 
@@ -103,7 +113,29 @@ def assert_fields(disclosure: Disclosure, columns: tuple[str, ...]) -> None:
     outside = sorted(set(columns) - set(disclosure.fields) - set(disclosure.derived))
     if outside:
         raise DisclosureRefused(
-            f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})"
+            f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})",
+            "FIELDS",
+            fields=len(outside),
+        )
+
+
+def assert_way(disclosure: Disclosure, recipient: str, medium: str) -> None:
+    """Refuse another recipient or another medium than the disclosure's.
+
+    Raises:
+        DisclosureRefused: it is to go to somebody else, or in another way.
+    """
+    if recipient != disclosure.recipient:
+        raise DisclosureRefused(
+            f"{disclosure.id}: {recipient} への提供は認められていません"
+            f"(相手方: {disclosure.recipient}、{disclosure.basis})。送りません。",
+            "RECIPIENT",
+        )
+    if medium != disclosure.medium:
+        raise DisclosureRefused(
+            f"{disclosure.id}: 媒体 {medium} での提供は認められていません"
+            f"(媒体: {disclosure.medium}、{disclosure.basis})。送りません。",
+            "MEDIUM",
         )
 
 
@@ -113,9 +145,19 @@ def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) 
     Raises:
         DisclosureRefused: somebody in it must not be.
     """
-    if disclosure.people == "contractor" and (outside := people & guard.withheld_from_contractors):
+    outside: frozenset[str] = frozenset()
+    told = ""
+    if disclosure.people == "contractor":
+        outside, told = people & guard.withheld_from_contractors, "委託先に渡せない人"
+    elif disclosure.people == "facility":
+        outside, told = people - guard.in_facilities, "他の自治体に知らせてはならない人"
+    elif disclosure.people == "nobody":
+        outside, told = people, "この書類に載せてはならない人"
+    if outside:
         raise DisclosureRefused(
-            f"{disclosure.id}: 委託先に渡せない人が{len(outside)}人含まれています。作り直してください。"
+            f"{disclosure.id}: {told}が{len(outside)}人含まれています。作り直してください。",
+            "PEOPLE",
+            people=len(outside),
         )
 
 
@@ -127,12 +169,16 @@ def assert_period(programme: Programme, disclosure: Disclosure, day: date) -> No
     """
     if not disclosure.period.holds(day):
         raise PeriodClosed(
-            f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。"
+            f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。",
+            "PERIOD",
         )
     if disclosure.medium == "lgwan":
         party = programme.party(disclosure.recipient)
-        for name, period in (("結合", party.connection), ("契約", party.contract)):
+        for rule, name, period in (
+            ("CONNECTION", "結合", party.connection),
+            ("CONTRACT", "契約", party.contract),
+        ):
             if not period.holds(day):
                 raise PeriodClosed(
-                    f"{party.name}: {day} は{name}期間 {period} の外です。送りません。"
+                    f"{party.name}: {day} は{name}期間 {period} の外です。送りません。", rule
                 )

@@ -16,6 +16,7 @@ from pipelines.intake.staging import sha256
 from pipelines.ledger import people, tables
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.states import Entitlement
+from pipelines.ledger.store import tell_refusal
 from pipelines.outputs import braille
 from pipelines.outputs.forms import build_forms
 from pipelines.outputs.forms_check import compare_forms, count_rows
@@ -55,6 +56,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
                 c, connection, guard, waiting.filter(pc.invert(in_house)), day
             )
         except PeriodClosed as error:
+            tell_refusal(connection, c.programme.id, error)
             refused = str(error)
         made["inhouse"] = _in_house(c, connection, guard, waiting.filter(in_house), day)
         names = [name for name in made.values() if name]

@@ -17,7 +17,7 @@ from pipelines.disclosure.release import Release, make_release
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import insert_rows
 from pipelines.ledger.states import Entitlement
-from pipelines.ledger.store import in_parts
+from pipelines.ledger.store import in_parts, tell_refusal
 from pipelines.outputs.handover import build_handover
 from pipelines.outputs.notices import build_notices
 from pipelines.steps import forms, outbox
@@ -65,6 +65,7 @@ def build(
         try:
             made.append(_contractor(c, guard, to_contractor, day))
         except PeriodClosed as error:
+            tell_refusal(connection, c.programme.id, error)
             refused, to_ward = str(error), {**to_ward, **to_contractor}
     if to_ward:
         made.append(_ward(c, connection, guard, to_ward, day))

@@ -10,8 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import DisclosureRefused
-from pipelines.disclosure.release import Release, make_release
+from pipelines.disclosure.release import Piece, Release, make_release, started_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.files import write_whole
@@ -45,7 +44,10 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
             raise KyufuError(
                 f"{release.name}: 同じ名前で別の内容が保存されています。作り直す前に取り下げてください。"
             )
-    about = {"people": sorted(release.people), "columns": release.columns}
+    about = {
+        "people": sorted(release.people), "columns": release.columns,
+        "pieces": [[p.first_page, p.last_page, sorted(p.covers)] for p in release.pieces],
+    }  # fmt: skip
     write_whole(path / "people.json", json.dumps(about).encode())
     write_whole(path / "payload", release.payload)
     row = {
@@ -101,10 +103,10 @@ def _send_alone(c: Campaign, name: str, day: date) -> dict[str, Any]:
     with c.ledger.read() as connection:
         stops.assert_not_stopped(connection, c.programme.id, name)
         manifests.assert_ledger_is_current(c, connection, name)
-    if row["state"] != "sending":
-        _check_again(c, row, day)
-    parcel = _sealed(c, row, day)
     started = row["state"] == "sending"
+    with c.ledger.telling_refusals():
+        release = _stored(c, row, day) if started else check_again(c, name, day)
+        parcel = _sealed(c, row, release)
     failpoint("outbox.sealed")
     try:
         with c.session(row["recipient"]) as sftp:
@@ -171,37 +173,48 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
     return _result(_row(c, name))
 
 
-def _check_again(c: Campaign, row: Any, day: date) -> None:
-    """Make the release anew from its stored bytes against the present protections, periods and lists."""
-    path = folder(c, row["name"])
-    about = json.loads((path / "people.json").read_bytes())
-    again = make_release(
-        c.programme, c.guard(day), row["disclosure"], name=row["name"], payload=(path / "payload").read_bytes(),
+def check_again(c: Campaign, name: str, day: date) -> Release:
+    """Make a stored release anew from its bytes, against the present protections, periods and lists.
+
+    Raises:
+        DisclosureRefused: it may not leave any more; the audit chain tells of it.
+    """
+    row = _row(c, name)
+    with c.ledger.telling_refusals():
+        payload = _stored(c, row, day).payload
+        about = _about(c, name)
+        return make_release(
+            c.programme, c.guard(day), row["disclosure"], name=name, payload=payload, columns=tuple(about["columns"]),
+            people=frozenset(about["people"]), records=row["records"], sum_yen=row["sum_yen"], day=day,
+            scanned=(row["sha256"], row["scanned_for"]), to=row["recipient"], medium=row["medium"],
+            pieces=[Piece(first, last, frozenset(who)) for first, last, who in about.get("pieces", ())],
+        )  # fmt: skip
+
+
+def _about(c: Campaign, name: str) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads((folder(c, name) / "people.json").read_bytes())
+    return about
+
+
+def _stored(c: Campaign, row: Any, day: date) -> Release:
+    """The stored release as it was checked; of one whose sending has started nothing more is asked."""
+    about = _about(c, row["name"])
+    return started_release(
+        c.programme, row["disclosure"], name=row["name"], payload=(folder(c, row["name"]) / "payload").read_bytes(),
         columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
-        sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
+        sum_yen=row["sum_yen"], day=day, checked_sha256=row["sha256"], scanned_for=row["scanned_for"],
     )  # fmt: skip
-    _assert_is_checked(row, again.sha256)
 
 
-def _assert_is_checked(row: Any, payload_sha256: str) -> None:
-    if payload_sha256 != row["sha256"]:
-        raise DisclosureRefused(
-            f"{row['name']}: 保存した内容が審査時と違います。送付を止めました。"
-        )
-
-
-def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
+def _sealed(c: Campaign, row: Any, release: Release) -> Parcel:
     """The sealed bytes, made once and stored before anything is sent."""
     path = folder(c, row["name"])
     if row["sealed_sha256"] is None:
         with c.ledger.read() as connection:
             head = chain_head(connection)
-        payload = (path / "payload").read_bytes()
-        _assert_is_checked(row, sha256(payload))
         parcel = Parcel.pack(
-            payload, name=row["name"], kind=row["disclosure"], business_date=day,
-            records=row["records"], sum_yen=row["sum_yen"], programme=c.programme.id,
-            unpayable=c.programme.is_demonstration, head=head, signer=c.ward, recipient=c.certificate(row["recipient"]),
+            release, programme=c.programme.id, unpayable=c.programme.is_demonstration, head=head, signer=c.ward,
+            to=row["recipient"], certificate=c.certificate(row["recipient"]),
         )  # fmt: skip
         write_whole(path / "sealed.p7m", parcel.sealed_bytes())
         write_whole(path / "manifest", parcel.manifest)
@@ -212,10 +225,11 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
                 .filter_by(programme=c.programme.id, name=row["name"])
                 .values(sealed_sha256=parcel.sealed_sha256)
             )
+            day = release.business_date
             _mark(c, connection, row["name"], "sealed", day, sealed_sha256=parcel.sealed_sha256)
         row = _row(c, row["name"])
     return Parcel(
-        row["name"], path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes()
+        release, path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes()
     )
 
 

@@ -14,7 +14,7 @@ from pipelines.errors import InputRefused
 from pipelines.failpoints import failpoint
 from pipelines.ledger import results, tables
 from pipelines.ledger.states import Batch
-from pipelines.ledger.store import add_refusal, fetch
+from pipelines.ledger.store import add_refusal, fetch, tell_refusal
 from pipelines.link import receiving
 from pipelines.link.session import SFTPClient
 from pipelines.outputs import business_days, zengin
@@ -241,6 +241,7 @@ def _build_notices(
         made.append(_notices(c, connection, guard, rows.filter(by_contractor), "notices", day))
         by_ward = rows.filter(pc.invert(by_contractor))
     except PeriodClosed as error:
+        tell_refusal(connection, c.programme.id, error)
         refused, by_ward = str(error), rows
     made.append(_notices(c, connection, guard, by_ward, "inhouse", day))
     return [name for name in made if name], refused
