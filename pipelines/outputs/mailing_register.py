@@ -16,7 +16,7 @@ _ROWS_OF_PAGE: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One row. way: how it goes, in staff's words; where: what kind of address, or which department, never the address."""
+    """One row. way: how it goes, in staff's words; where: what kind of address or which department, no address."""
 
     number: str
     way: str

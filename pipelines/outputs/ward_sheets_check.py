@@ -95,7 +95,7 @@ def _foot(sheet: Sheet, page: int) -> str:
 
 
 def _without(page: str, fields: list[str]) -> tuple[str, ...] | None:
-    """What stands on a page between its fields, which come in this order, the last at its end; None if one is missing."""
+    """What stands on a page between its fields, the first at its start, the last at its end; None if one is missing."""
     head, body, foot = fields
     if not page.startswith(head) or not page.endswith(foot):
         return None
