@@ -24,7 +24,7 @@ DECIDED = (
     "entitlement", "entitlement_event", "protection", "addition", "claim", "finding", "batch", "payment",
     "payment_item", "recovery", "recovery_entry", "unreconciled_result", "late_return", "deficiency_letter",
     "money_decision", "money_reason", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
-    "sending_stop", "sending_resume",
+    "sending_stop", "sending_resume", "mailing", "mailing_person", "mail_return", "mail_reissue", "claim_letter",
 )  # fmt: skip
 CHILDREN_END_SECONDS = 60.0
 THREE_DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}

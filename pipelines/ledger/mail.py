@@ -21,6 +21,10 @@ from pipelines.ledger.store import record, staged
 FORM = "form"
 NUMBERS = {"form": "F", "decision": "D", "non_payment": "N", "deficiency": "L", "account": "A"}
 """Kind -> how its numbers begin."""
+LABELS_JA = {
+    "form": "申請書", "decision": "給付決定通知", "non_payment": "不支給決定通知", "deficiency": "不備通知",
+    "account": "口座訂正のお願い",
+}  # fmt: skip
 
 
 class MailRefused(KyufuError):

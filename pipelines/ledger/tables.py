@@ -456,8 +456,8 @@ audit = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
 )  # fmt: skip
 
-# Mail of the ward's own, one row an addressee; of the contractor's only what came back or is written anew. way: to which
-# kind of address; page: its first one in the release; reference: the payment or claim that a letter is about.
+# Mail of the ward's own, one row an addressee; of the contractor's only what came back or is written anew. way: to
+# which kind of address; page: its first one in the release; reference: the payment or claim that a letter is about.
 mailing = sa.Table(
     "mailing", metadata,
     sa.Column("programme", sa.Text, primary_key=True),

@@ -67,8 +67,9 @@ def _addressee(protected: set[str], row: _Decided) -> str | None:
 
 
 def _decided(connection: sa.Connection, programme: str, states: Sequence[str]) -> list[_Decided]:
-    """Who is in one of these states, by person: on the claim that decided it, and of who was never eligible on the
-    first one that named them; who was named by none is told nothing, unless the time for claims has passed.
+    """Who is in one of these states, by person, on the claim that decided it, or first named who never was eligible.
+
+    Whom no claim named is told nothing, unless the time for claims has passed.
     """
     e = tables.entitlement
     query = sa.select(e.c.person_id, e.c.state, e.c.codes, e.c.claim_id).where(

@@ -1,4 +1,4 @@
-"""Who may do what with holds, with money that went astray, and with the stop of all sending.
+"""Who may do what with holds, with money that went astray, with mail, and with the stop of all sending.
 
 An actor comes from an authenticated session (`pipelines.sign_in`), never from a name.
 """
@@ -35,6 +35,8 @@ class Act(StrEnum):
     SHOW_MONEY = "回収の内容を見る"
     DECIDE_MONEY = "回収の開始や振込結果を決定する"
     ENTER_MONEY = "回収した額を記録する"
+    LIST_MAIL = "郵便物の一覧を見る"
+    ENTER_MAIL = "返戻や再発行を記録する"
     STOP = "すべての送付を停止する"
     RESUME = "送付の再開に同意する"
 
@@ -49,6 +51,8 @@ _MAY = {
     Act.SHOW_MONEY: frozenset({Role.STEWARD, Role.APPROVER, Role.AUDITOR}),
     Act.DECIDE_MONEY: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.ENTER_MONEY: frozenset({Role.STEWARD}),
+    Act.LIST_MAIL: frozenset(Role),
+    Act.ENTER_MAIL: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},
     Act.RESUME: frozenset({Role.STEWARD, Role.APPROVER}),
 }

@@ -28,6 +28,7 @@ FACES = (
     "cli_deliveries",
     "cli_holds",
     "cli_link",
+    "cli_mail",
     "cli_money",
     "cli_quarantine",
     "cli_zengin",
