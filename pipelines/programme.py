@@ -155,7 +155,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse", "facility", "nobody"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]

@@ -40,15 +40,18 @@ def fits(rows: pa.Table, profile: PostcardProfile) -> pa.ChunkedArray:
         _lines_of(rows.column("address"), width),
         _lines_of(rows.column("address_supplement"), width),
     )
-    name = pc.utf8_length(pc.fill_null(rows.column("head_name_kanji"), ""))
+    name = _length_of(rows.column("head_name_kanji"))
     return pc.and_(
         pc.less_equal(lines, profile.address_lines), pc.less_equal(name, profile.name_characters)
     )
 
 
 def _lines_of(column: pa.ChunkedArray, width: int) -> pa.ChunkedArray:
-    length = pc.utf8_length(pc.fill_null(column, ""))
-    return pc.divide(pc.add(length, width - 1), width)
+    return pc.divide(pc.add(_length_of(column), width - 1), width)
+
+
+def _length_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_length(pc.fill_null(pc.cast(column, pa.string()), ""))
 
 
 def build_postcards(notices: pa.Table, profile: PostcardProfile) -> bytes:

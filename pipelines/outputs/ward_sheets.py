@@ -129,7 +129,13 @@ class Cover:
     @property
     def pages(self) -> int:
         """How many pages it takes."""
-        return -(-len(self.rows) // _ROWS_OF_COVER)
+        return len(self.parts)
+
+    @property
+    def parts(self) -> list[tuple[Handed, ...]]:
+        """The rows page by page."""
+        starts = range(0, len(self.rows), _ROWS_OF_COVER)
+        return [self.rows[at : at + _ROWS_OF_COVER] for at in starts]
 
 
 def build_sheets(
@@ -194,11 +200,12 @@ def _sheet(s: Sheet) -> dict[str, Any]:
 
 
 def _cover(cover: Cover) -> dict[str, Any]:
-    rows = [
-        {"number": r.number, "name": r.name, "birth": r.birth, "mark": r.mark} for r in cover.rows
-    ]
-    parts = [rows[at : at + _ROWS_OF_COVER] for at in range(0, len(rows), _ROWS_OF_COVER)]
-    return {
-        "department": cover.department, "number": cover.number, "count": str(len(rows)),
-        "pages": [{"number": n, "rows": part} for n, part in enumerate(parts, start=1)],
-    }  # fmt: skip
+    pages = [
+        {
+            "number": number,
+            "rows": [{"number": r.number, "name": r.name, "birth": r.birth, "mark": r.mark} for r in part],
+        }
+        for number, part in enumerate(cover.parts, start=1)
+    ]  # fmt: skip
+    count = str(len(cover.rows))
+    return {"department": cover.department, "number": cover.number, "count": count, "pages": pages}

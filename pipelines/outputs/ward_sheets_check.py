@@ -17,6 +17,8 @@ from pipelines.outputs.ward_sheets import FORM, Addressee, Cover, Sheet
 # Blanks are the typesetter's; a hyphen at a line's end is read back as another character; a variation selector draws.
 _UNREAD: Final = re.compile("[\\s\u3000\\-\u0002\ufffe\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
+_LAST_HEADING: Final = "渡した日・受領"  # of a department's list
+
 
 def compare_sheets(sheets: Sequence[Sheet], pdf: bytes, cover: Cover | None = None) -> list[str]:
     """Every difference between finished pages and what must be on them.
@@ -105,18 +107,12 @@ def _without(page: str, fields: list[str]) -> tuple[str, ...] | None:
 
 
 def _cover_differences(cover: Cover, pages: Sequence[str]) -> list[str]:
-    """Every person on a department's list stands on it once, with number and birth date."""
-    text = "".join(pages)
-    rows = [_plain(f"{r.number}{r.name}{r.birth}{r.mark}") for r in cover.rows]
-    places = [text.find(row) for row in rows]
-    if -1 in places or places != sorted(places) or text.count("年") != _years(cover, pages):
-        return ["cover: a row is not what it must be"]
-    if f"計{len(cover.rows)}件" not in text:
-        return ["cover: the count is not what it must be"]
-    return []
-
-
-def _years(cover: Cover, pages: Sequence[str]) -> int:
-    """How often a year stands on the list: in each person's birth date, and in each page's own date."""
-    heading = _plain("".join(r.birth + r.name for r in cover.rows)).count("年")
-    return heading + sum(page.count("生年月日") + 1 for page in pages)
+    """Every person on a department's list stands on it once, in order, with number and birth date, and nobody else."""
+    told = []
+    for number, (part, page) in enumerate(zip(cover.parts, pages, strict=False), start=1):
+        rows = "".join(f"{r.number}{r.name}{r.birth}{r.mark}" for r in part)
+        foot = f"{cover.number}({number}/{cover.pages})"
+        count = f"計{len(cover.rows)}件" if number == cover.pages else foot
+        if _plain(f"{_LAST_HEADING}{rows}{count}") not in page or not page.endswith(_plain(foot)):
+            told.append(f"page {number}: a row of the list is not what it must be")
+    return told

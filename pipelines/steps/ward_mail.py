@@ -45,6 +45,10 @@ WAYS = {
     HOUSEHOLD: "世帯の住所へ郵送", PERSON: "本人の居所へ郵送", DEPARTMENT: "担当課から交付", COUNTER: "窓口で交付",
     "contractor": "委託先から郵送",
 }  # fmt: skip
+_NAMING = (FORM, "non_payment")  # kinds that name people beside the addressee
+_DISCLOSURE = {
+    HOUSEHOLD: "household_sheets", PERSON: "inhouse_sheets", COUNTER: "inhouse_sheets", DEPARTMENT: "handover_sheets",
+}  # fmt: skip
 _WITH_ENVELOPE = (FORM, "deficiency", "account")  # kinds that are answered
 _WHERE = {HOUSEHOLD: "台帳の住所", PERSON: "申出・施設の住所", COUNTER: "窓口"}
 _TITLES = {"forms": "申請書", "notices": "通知書"}
@@ -94,7 +98,9 @@ class _Addressed:
 
     @property
     def covers(self) -> frozenset[str]:
-        return frozenset({self.draft.addressee, *self.draft.people})
+        """Whom the sheet names: of most letters the addressee alone."""
+        about = self.draft.people if self.draft.kind in _NAMING else ()
+        return frozenset({self.draft.addressee, *about})
 
 
 @dataclass(frozen=True)
@@ -287,7 +293,7 @@ def _release(
         *(name for kind in kinds for name in _OF_KIND[kind]),
     )
     made = make_release(
-        c.programme, guard, "handover_sheets" if file.cover else "inhouse_sheets", name=file.name, payload=payload,
+        c.programme, guard, _DISCLOSURE[file.way], name=file.name, payload=payload,
         columns=tuple(dict.fromkeys(columns)), people=file.people, records=len(file.entries), sum_yen=None, day=day,
         pieces=_pieces(file),
     )  # fmt: skip
