@@ -21,6 +21,7 @@ from pipelines import (
     cli_incident,
     cli_letters,
     cli_link,
+    cli_mail,
     cli_money,
     cli_quarantine,
     cli_rehearse,
@@ -47,6 +48,7 @@ app.add_typer(cli_money.recovery, name="recovery")
 app.add_typer(cli_money.results, name="results")
 app.add_typer(cli_cash.cash, name="cash")
 app.add_typer(cli_zengin.zengin, name="zengin")
+app.add_typer(cli_mail.mail, name="mail")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
 app.command()(cli_stop.stop)
@@ -158,6 +160,9 @@ def status(
     c = open_campaign(settings(programme, home), no_link)
     found = read_history(c, resident_id, os_user(), purpose, today())
     console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
+    console.print(" → ".join(found.steps) or "申請書は未発送です。")
+    for line in (*found.claims, *found.mail):
+        console.print(escape(line))
     table = Table("業務日", "状態", "きっかけ", "コード")
     for event in found.events:
         table.add_row(*event)

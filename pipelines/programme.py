@@ -195,7 +195,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse", "facility", "nobody"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -359,6 +359,69 @@ class Letters(Part):
     checks: int = Field(default=2, ge=2)
 
 
+class Mail(Part):
+    """What the ward mails itself, and what becomes of mail that comes back.
+
+    sender: lines of the sender's block. return_to: lines of the label on return envelopes, which come back to the
+    ward. departments: list -> the department that holds whereabouts that the list does not give, where it is another
+    one than the list's. undelivered: code of a reason why mail came back -> (what it is called, what happens next,
+    and what happens next where the addressee is protected). deficiencies: code of what a claim lacks -> what its
+    applicant is asked for.
+    """
+
+    signer: str
+    telephone: str
+    sender: tuple[str, ...]
+    return_postal_code: str = Field(pattern=r"^\d{7}$")
+    return_to: tuple[str, ...]
+    sheets_per_file: int = Field(gt=0)
+    departments: dict[str, str] = {}
+    undelivered: dict[str, "Undelivered"]
+    deficiencies: dict[str, str]
+    deficiency_default: str
+
+
+class Undelivered(Part):
+    """A reason why mail came back, and what staff do next."""
+
+    label: str
+    next: str
+    next_protected: str
+
+
+class Postcard(Part):
+    """How the contractor lays a decision notice out on its postcard (圧着ハガキ); what does not fit the ward writes."""
+
+    encoding: Literal["utf-8", "utf-8-sig", "cp932"]
+    line_break: Literal["crlf", "lf"]
+    address_lines: int = Field(ge=1, le=9)
+    line_characters: int = Field(ge=8)
+    name_characters: int = Field(ge=8)
+
+
+_REVEALING = ("別の", "他の", "ほかの", "保護", "避難", "施設", "措置", "世帯員", "世帯主", "同じ")
+
+
+class NonPayment(Part):
+    """Who is told that nothing is paid, and in which words; the words reveal nothing about anybody else.
+
+    states: of whom a notice is written. not_for: finding codes about which nobody is written to. reasons: finding code
+    -> text; any other code has the text of `other`.
+    """
+
+    states: tuple[Literal["declined", "ineligible", "lapsed"], ...]
+    not_for: tuple[str, ...] = ()
+    reasons: dict[str, str]
+    other: str
+
+    @model_validator(mode="after")
+    def _reveals_nobody(self) -> "NonPayment":
+        for code, text in {**self.reasons, "other": self.other}.items():
+            if told := [word for word in _REVEALING if word in text]:
+                raise ValueError(f"the reason for {code!r} may tell of somebody else: {told}")
+        return self
+
+
 class Demonstration(Part):
     """People who act in a rehearsal."""
 
@@ -392,6 +455,9 @@ class Programme(Part):
     link: Link
     incidents: Incidents = Incidents()
     letters: Letters | None = None
+    mail: Mail
+    postcard: Postcard
+    non_payment: NonPayment
     retention: dict[str, date]
     demonstration: Demonstration | None = None
 

@@ -29,6 +29,7 @@ DECIDED = (
     "sending_stop", "sending_resume", "handler_roster", "handler_confirmation", "incident", "incident_step",
     "former_whereabouts", "municipal_letter", "municipal_notice", "cash_order", "cash_receipt",
     "account_check",
+    "sending_stop", "sending_resume", "mailing", "mailing_person", "mail_return", "mail_reissue", "claim_letter",
 )  # fmt: skip
 CHILDREN_END_SECONDS = 60.0
 THREE_DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}

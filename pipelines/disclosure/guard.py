@@ -163,6 +163,8 @@ def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) 
         outside, told = people & guard.withheld_from_contractors, "委託先に渡せない人"
     elif disclosure.people == "facility":
         outside, told = people - guard.in_facilities, "他の自治体に知らせてはならない人"
+    elif disclosure.people == "unprotected":
+        outside, told = people & guard.protected, "保護対象者"
     elif disclosure.people == "nobody":
         outside, told = people, "この書類に載せてはならない人"
     if outside:

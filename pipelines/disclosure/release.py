@@ -204,7 +204,7 @@ def _covered(
     disclosure: Disclosure, secrets: tuple[Secret, ...], columns: tuple[str, ...], covers: frozenset[str]
 ) -> Covered:  # fmt: skip
     """Whose secrets may stand in a piece: of whom it is about, and by the fields that it is said to hold."""
-    if disclosure.people in ("contractor", "nobody"):
+    if disclosure.people in ("contractor", "nobody", "unprotected"):
         return Covered()
     nobody: frozenset[str] = frozenset()
     return Covered(

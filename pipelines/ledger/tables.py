@@ -600,3 +600,68 @@ account_check = sa.Table(
     sa.UniqueConstraint("programme", "query_key"),
     sa.Index("ix_account_check_file", "programme", "file_name"),
 )  # fmt: skip
+
+# Mail of the ward's own, one row an addressee; of the contractor's only what came back or is written anew. way: to
+# which kind of address; page: its first one in the release; reference: the payment or claim that a letter is about.
+mailing = sa.Table(
+    "mailing", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("addressee_id", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("release_name", sa.Text, nullable=False),
+    sa.Column("page", sa.Integer, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("sent_on", sa.Date),
+    sa.CheckConstraint("kind in ('form', 'decision', 'non_payment', 'deficiency', 'account')", name="kind_known"),
+    sa.CheckConstraint("way in ('household', 'person', 'department', 'counter', 'contractor')", name="way_known"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+mailing_person = sa.Table(
+    "mailing_person", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.ForeignKeyConstraint(["programme", "mailing_id"], ["mailing.programme", "mailing.mailing_id"]),
+    sa.ForeignKeyConstraint(["programme", "person_id"], ["entitlement.programme", "entitlement.person_id"]),
+    sa.Index("ix_mailing_person_person", "programme", "person_id"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Mail that came back, once; reason: a code of the programme's.
+mail_return = sa.Table(
+    "mail_return", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("returned_on", sa.Date, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "mailing_id"], ["mailing.programme", "mailing.mailing_id"]),
+)  # fmt: skip
+
+# What somebody wants written anew; done_by: the mailing that is written instead.
+mail_reissue = sa.Table(
+    "mail_reissue", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("at_counter", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("done_by", sa.Text),
+    sa.CheckConstraint("reason <> ''", name="reason_given"),
+    sa.ForeignKeyConstraint(["programme", "mailing_id"], ["mailing.programme", "mailing.mailing_id"]),
+)  # fmt: skip
+
+# Which claims somebody was written to about, because something lacks.
+claim_letter = sa.Table(
+    "claim_letter", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+)  # fmt: skip

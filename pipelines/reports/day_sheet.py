@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.ledger import cash, incidents, recoveries, results, rosters, sent, tables
+from pipelines.ledger import cash, incidents, mail, recoveries, results, rosters, sent, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.people import FORMS_SENT
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement, Route
@@ -65,6 +65,7 @@ class DaySheet:
     day: date
     balance: Balance
     mailed: Sequence[Count]
+    letters: Sequence[Count]
     claims: Sequence[Count]
     held: Sequence[Held]
     paid: Sequence[Count]
@@ -94,7 +95,8 @@ def read_day_sheet(
     """
     return DaySheet(
         programme.id, programme.benefit.name, programme.benefit.office, day, balance,
-        _mailed(connection, programme.id, day), _claims(connection, programme.id, day),
+        _mailed(connection, programme.id, day), _letters(connection, programme.id, day),
+        _claims(connection, programme.id, day),
         _held(connection, programme.id, day), _paid(connection, programme.id, balance, day),
         _batches(connection, programme.id), list_deadlines(programme, day),
         _needed(connection, programme, day, balance, waiting_rows, owed),
@@ -133,6 +135,26 @@ def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]
         for route, way in ROUTES.items()
         for counted, unit in (("households", "世帯"), ("people", "人"))
     ]
+
+
+def _letters(connection: sa.Connection, programme: str, day: date) -> list[Count]:
+    """Sheets of the ward's own that went out, by kind, and what came back, whoever mailed it."""
+    m, b = tables.mailing, tables.mail_return
+    of_today = m.c.sent_on == day
+    query = (
+        sa.select(m.c.kind, of_today, sa.func.count())
+        .where(m.c.programme == programme, m.c.way != "contractor", m.c.sent_on.is_not(None))
+        .group_by(m.c.kind, of_today)
+    )
+    rows = connection.execute(query).all()
+    found = [Count(title, *_today_and_all(rows, kind)) for kind, title in mail.LABELS_JA.items()]
+    came_back = b.c.business_date == day
+    returned = connection.execute(
+        sa.select(sa.literal("returned"), came_back, sa.func.count())
+        .where(b.c.programme == programme)
+        .group_by(came_back)
+    ).all()
+    return [*found, Count("返戻(委託先の発送分を含む)", *_today_and_all(returned, "returned"))]
 
 
 def _claims(connection: sa.Connection, programme: str, day: date) -> list[Count]:
@@ -259,6 +281,8 @@ def _needed(
         ("相手に届いたか分からない送付(送付先に確認)", count(r, r.c.state == "unknown")),
         ("振込結果の分からない人(銀行に確認)", balance.states[Entitlement.UNKNOWN]),
         ("振込不能の人(口座の訂正を求める)", balance.states[Entitlement.RETURNED]),
+        ("返戻されたまま対応していない郵便物(kyufu mail list --returned)",
+         sum(m.needs_somebody for m in mail.list_mail(connection, programme, returned_only=True))),
         ("対象者が見つからない名簿の行(二人で決定)", count(u, ~u.c.decided)),
         ("照合できない振込結果(kyufu results list)", len(results.open_faults(connection, programme))),
         ("対象外と分かった人への支払(回収の要否を決める)", len(recoveries.candidates(connection, programme))),

@@ -345,6 +345,10 @@ def _enter(
         of_kind = naming.filter(pc.equal(naming.column("claim_kind"), kind))
         named = of_kind.column("named_id").to_pylist()
         _mark_named(connection, c.programme.id, named, outcome)
+        if named:
+            subject = f"claims:{day}"
+            counts = {"claims": len(named)}
+            record(connection, c.programme.id, f"claims.{outcome}", "system", subject, counts, day)
     findings = matched.findings()
     _insert_findings(c, connection, findings)
     decided = relations.tuples(found["decision"], "person_id", "state", "claim_id")

@@ -12,16 +12,14 @@ from pipelines.disclosure.guard import PeriodClosed
 from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.intake.staging import sha256
-from pipelines.ledger import people, tables
+from pipelines.ledger import mail, people
 from pipelines.ledger.approvals import assert_approved
-from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import tell_refusal
 from pipelines.outputs import braille
 from pipelines.outputs.handover import build_handover
-from pipelines.steps import form_printing, outbox
-from pipelines.steps.campaign import ITEMS, Campaign
+from pipelines.steps import form_printing, outbox, ward_forms
+from pipelines.steps.campaign import Campaign
 
-_SENT_TO = (Entitlement.UNCLAIMED, Entitlement.CLAIMED, Entitlement.HELD)
 _BRAILLE = ("braille_kana", "braille_cells", "braille_brf", "check_by_person")
 
 
@@ -54,8 +52,9 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
         except PeriodClosed as error:
             tell_refusal(connection, c.programme.id, error)
             refused = str(error)
-        if by_ward := _in_house(c, connection, guard, waiting.filter(in_house), day):
-            names.append(by_ward)
+        own = waiting.filter(in_house)
+        names += ward_forms.build(c, connection, guard, own, day)
+        names += _braille_list(c, connection, guard, own, day)
         return {
             "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
             "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
@@ -78,10 +77,17 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
             assert_approved(
                 connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"]
             )
+    for name in draft["names"]:
+        if outbox.is_kept(c, name):
+            outbox.check_again(
+                c, name, day
+            )  # who is protected since may not be on a household's sheet
     sent = [outbox.send(c, name, day) for name in draft["names"]]
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        return {"people": sum(_mark_sent(c, connection, name, day) for name in draft["names"])}
+        marked = sum(_mark_sent(c, connection, name, day) for name in draft["names"])
+        mail.mark_sent(connection, c.programme.id, draft["names"], day)
+        return {"people": marked}
 
     return {**c.ledger.once("forms.sent", day, work), "files": sent}
 
@@ -94,7 +100,7 @@ def confirm(c: Campaign, day: date) -> dict[str, Any]:
 
 def _waiting(c: Campaign, connection: sa.Connection) -> pa.Table:
     """Everybody who may claim and has no form yet, in register order."""
-    ids = people.without_form(connection, c.programme.id, _SENT_TO)
+    ids = people.without_form(connection, c.programme.id, ward_forms.SENT_TO)
     everybody = c.people()
     return everybody.filter(
         pc.is_in(everybody.column("person_id"), value_set=pa.array(ids, pa.string()))
@@ -112,57 +118,40 @@ def _form_already_sent(
     return pc.is_in(households, value_set=pa.array(sorted(sent), pa.string()))
 
 
-def _in_house(
+def _braille_list(
     c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date
-) -> str | None:
-    if rows.num_rows == 0:
-        return None
-    table = with_route(connection, c.programme.id, rows)
-    columns = tuple(n for n in table.column_names if n != "person_id")
-    payload = build_handover(table.select(list(columns)))
-    made = make_release(
-        c.programme, guard, "inhouse", name=f"inhouse_{day:%Y%m%d}.csv", payload=payload,
-        columns=columns, people=frozenset(rows.column("person_id").to_pylist()), records=table.num_rows, sum_yen=None,
-        day=day,
-    )  # fmt: skip
-    outbox.keep(c, connection, made)
-    return made.name
-
-
-def with_route(connection: sa.Connection, programme: str, rows: pa.Table) -> pa.Table:
-    """The in-house list: where each form goes, and the Braille of the envelope."""
-    p = tables.protection
-    query = sa.select(p.c.person_id, p.c.kind, p.c.mailing_address).where(
-        p.c.programme == programme
-    )
-    care = {row.person_id: row for row in connection.execute(query.order_by(p.c.mailing_address))}
-    holders = people.braille_ids(connection, programme)
+) -> list[str]:
+    """The names in Braille of the households whose envelope carries it."""
+    holders = people.braille_ids(connection, c.programme.id)
     households = {
         h for person, h in zip(*(rows.column(n).to_pylist() for n in ("person_id", "household_id")), strict=True)
         if person in holders
     }  # fmt: skip
-    out = []
-    for row in rows.to_pylist():
-        protection = care.get(row["person_id"])
-        in_braille = row["household_id"] in households
-        route = "braille" if in_braille and not protection else "household"
-        if protection:
-            route = "person" if protection.mailing_address else "department"
-        out.append(
-            {
-                "person_id": row["person_id"], **{n: row[n] or "" for n in ITEMS}, "route": route,
-                "mailing_address": protection.mailing_address if protection else "",
-                **_braille(row["name_kana"] or "", row["name_kanji"], wanted=in_braille),
-            }
-        )  # fmt: skip
-    return pa.Table.from_pylist(out)
+    chosen = [
+        row for row in rows.to_pylist()
+        if row["household_id"] in households and row["person_id"] not in guard.protected
+    ]  # fmt: skip
+    if not chosen:
+        return []
+    columns = ("resident_id", "name_kana", "name_kanji", *_BRAILLE)
+    table = pa.Table.from_pylist(
+        [
+            {**{n: row[n] or "" for n in columns[:3]}, **_braille(row["name_kana"] or "", row["name_kanji"])}
+            for row in chosen
+        ]
+    )  # fmt: skip
+    made = make_release(
+        c.programme, guard, "inhouse", name=f"inhouse_braille_{day:%Y%m%d}.csv", payload=build_handover(table),
+        columns=columns, people=frozenset(row["person_id"] for row in chosen), records=table.num_rows, sum_yen=None,
+        day=day,
+    )  # fmt: skip
+    outbox.keep(c, connection, made)
+    return [made.name]
 
 
-def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]:
+def _braille(name_kana: str, name_kanji: str) -> dict[str, str]:
     """The name in Braille; a name that cannot be written so is left to a person."""
     empty = dict.fromkeys(_BRAILLE, "")
-    if not wanted:
-        return empty
     try:
         kana = braille.to_kana(name_kana, name_kanji)
         cells = braille.to_cells(kana)
@@ -173,9 +162,14 @@ def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]
 
 
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
-    route = "contractor" if name.startswith("forms_") else "inhouse"
-    who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
-    return people.mark_form_sent(connection, c.programme.id, who, route, name, day)
+    """Everybody whom a file's forms name; a register, a list or labels name nobody's form."""
+    if name.startswith("forms_"):
+        who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
+        return people.mark_form_sent(connection, c.programme.id, who, "contractor", name, day)
+    who = mail.people_of(connection, c.programme.id, name)
+    return (
+        people.mark_form_sent(connection, c.programme.id, who, "inhouse", name, day) if who else 0
+    )
 
 
 def _content_hash(c: Campaign, names: list[str]) -> str:

@@ -75,6 +75,11 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
     )
 
 
+def is_kept(c: Campaign, name: str) -> bool:
+    """Whether a stored release is paper, which stays here and is handed over by people."""
+    return bool(_row(c, name)["state"] == "kept")
+
+
 def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     """Bring a stored release to its recipient, wherever an earlier attempt stopped.
 

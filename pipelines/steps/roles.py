@@ -1,4 +1,4 @@
-"""Who may do what: holds, cash and stray money, letters, rows that nobody can mend, the stop, rosters, evidence.
+"""Who may do what: holds, cash and stray money, mail and letters, unmendable rows, the stop, rosters, evidence.
 
 An actor comes from an authenticated session (`pipelines.sign_in`), never from a name.
 """
@@ -42,6 +42,8 @@ class Act(StrEnum):
     POST_LETTER = "他の自治体への通知の発送を記録する"
     DRAFT_CASH = "窓口払いを起案し、名簿を出す"
     ENTER_CASH = "窓口で受領を記録する"
+    LIST_MAIL = "郵便物の一覧を見る"
+    ENTER_MAIL = "返戻や再発行を記録する"
     STOP = "すべての送付を停止する"
     RESUME = "送付の再開に同意する"
     INQUIRE = "一人の状況を照会する"
@@ -69,6 +71,8 @@ _MAY = {
     Act.POST_LETTER: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.DRAFT_CASH: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.ENTER_CASH: frozenset({Role.OPERATOR, Role.STEWARD}),
+    Act.LIST_MAIL: frozenset(Role),
+    Act.ENTER_MAIL: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},
     Act.RESUME: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.INQUIRE: frozenset(Role) - {Role.VIEWER},

@@ -423,6 +423,53 @@ def test_f43_what_the_campaign_wrote_is_readable_by_its_owner_alone(ward):
     assert [str(path.relative_to(ward.home)) for path in found] == []
 
 
+# --- the ward's own paper ---
+
+
+def _pages(ward: Played, names: str) -> list[str]:
+    found = sorted((ward.home / "releases").glob(f"{names}/payload"))
+    assert found, names
+    return ["".join(page.split()) for path in found for page in page_texts(path.read_bytes())]
+
+
+def test_every_sheet_names_whom_the_ledger_says_and_protected_people_only_on_their_own(ward):
+    m, p = tables.mailing, tables.mailing_person
+    joined = sa.select(m.c.kind, m.c.way, p.c.person_id, m.c.mailing_id).join(
+        p, (p.c.programme == m.c.programme) & (p.c.mailing_id == m.c.mailing_id)
+    )
+    sheets = ward.query(joined)
+    protected = {row[0] for row in ward.query(sa.select(tables.protection.c.person_id))}
+    assert {s.way for s in sheets} == {"household", "person", "department"}
+    assert {s.kind for s in sheets} >= {"form", "decision", "account", "deficiency"}
+    assert not [
+        s
+        for s in sheets
+        if s.kind == "form" and (s.way == "household") == (s.person_id in protected)
+    ]
+    forms = [s.mailing_id for s in sheets if s.kind == "form"]
+    printed = "".join(_pages(ward, "*forms*.pdf"))
+    assert not [
+        number for number in forms if number.replace("-", "") not in printed.replace("-", "")
+    ]
+
+
+def test_f34_no_protected_persons_place_or_birth_is_on_a_sheet_to_a_household(ward):
+    addresses = {r[0] for r in ward.query(sa.select(tables.protection.c.mailing_address))} - {""}
+    people = {r["住民番号"]: r for r in ward.residents()}
+    secret = [
+        people[r["resident_id"]]
+        for r in ward.truth("people")
+        if r["protected"] == "1" and r["resident_id"]
+    ]
+    early = _protected_on_the_day_of_the_forms(ward)
+    for page in _pages(ward, "inhouse_forms_20200518*.pdf"):
+        assert not [a for a in addresses if "".join(a.split()) in page]
+        for person in (p for p in secret if p["住民番号"] in early):
+            name, born = "".join(person["漢字氏名"].split()), person["生年月日"]
+            year, month, day = int(born[:4]), int(born[4:6]), int(born[6:])
+            assert f"{name}{year}年{month}月{day}日" not in page
+
+
 # --- no personal data where it does not belong ---
 
 

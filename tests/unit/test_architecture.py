@@ -33,6 +33,7 @@ FACES = (
     "cli_incident",
     "cli_letters",
     "cli_link",
+    "cli_mail",
     "cli_money",
     "cli_quarantine",
     "cli_rehearse",

@@ -136,6 +136,14 @@ def test_nothing_is_named_twice(edited, old, new, named):
     assert named in _refusal(edited, old, new)
 
 
+@pytest.mark.parametrize(
+    "told", ["別の申請があります。", "保護されています。", "施設に入所しています。"]
+)
+def test_a_reason_that_tells_of_somebody_else_is_refused(edited, told):
+    text = "必要な書類または記載が整いませんでした。"
+    assert "DEFICIENT" in _refusal(edited, text, told)
+
+
 def test_production_has_no_demonstration_people(edited):
     message = _refusal(edited, 'mode = "demonstration"', 'mode = "production"')
     assert "[demonstration]" in message

@@ -48,12 +48,19 @@ def typeset(template: str, data: Mapping[str, Any], day: date) -> bytes:
     made = typst.compile(
         TEMPLATES / f"{template}.typ",
         root=TEMPLATES,
-        font_paths=_FONTS,
-        ignore_system_fonts=True,
+        font_paths=_fonts(),
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         timestamp=datetime(day.year, day.month, day.day, tzinfo=UTC),
+        pdf_tags=False,  # for print: a page's structure takes more room and time than its text
     )
     return bytes(made)
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> typst.Fonts:
+    """The fonts, opened once."""
+    paths: list[Any] = list(_FONTS)
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
 
 
 def unprintable(text: str) -> set[str]:

@@ -112,6 +112,18 @@ ROWS = {
     "cash_order": [{"claim_id": "C1", "business_date": DAY}],
     "cash_receipt": [{"payment_key": "0000000101", "receipt": "R-1", "amount_yen": 100_000, "actor": "one",
                       "business_date": DAY}],
+    "mailing": [
+        {"mailing_id": f"{kind}-{way}", "kind": kind, "way": way, "addressee_id": _person(Entitlement.HELD),
+         "reference": "", "release_name": _TEXT, "page": 1, "business_date": DAY, "sent_on": DAY}
+        for kind in ("form", "decision", "non_payment", "deficiency", "account")
+        for way in ("household", "person", "department", "counter", "contractor")
+    ],
+    "mailing_person": [{"mailing_id": "form-person", "person_id": _person(Entitlement.HELD)}],
+    "mail_return": [{"mailing_id": "form-person", "reason": _TEXT, "returned_on": DAY, "actor": "one",
+                     "business_date": DAY}],
+    "mail_reissue": [{"mailing_id": "form-person", "at_counter": False, "reason": _TEXT, "actor": "one",
+                      "business_date": DAY}],
+    "claim_letter": [{"claim_id": "C1", "business_date": DAY}],
     "sending_stop": [{"number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
     "sending_resume": [{"number": 1, "actor": "two", "reason": _TEXT, "business_date": DAY}],
     "handler_roster": [{"party": p, "number": 1, "content": "[]", "certificate_sha256": digest, "actor": "one",

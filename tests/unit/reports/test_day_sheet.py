@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from pipelines.ledger import incidents, people, tables
+from pipelines.ledger import incidents, mail, people, tables
 from pipelines.ledger.balance import take_balance
 from pipelines.ledger.incidents import Kind
 from pipelines.ledger.states import Entitlement
@@ -64,6 +64,29 @@ def test_who_was_written_to_and_who_claimed(sheet):
     assert sheet.claims == [
         Count("オンライン", 0, 0), Count("郵送", 0, 2), Count("窓口", 1, 1)
     ]  # fmt: skip
+
+
+def test_the_wards_letters_and_what_came_back_are_counted(ledger):  # noqa: F811
+    (person,) = ledger_world.open_people(ledger, 1)
+    sheets = [
+        mail.Mailing(f"{kind}{n}", kind, "household", person, (person,), "", f"{kind}.pdf", 1)
+        for kind, n in (("form", 1), ("decision", 1), ("decision", 2))
+    ]
+    with ledger.write() as connection:
+        mail.enter(connection, ledger.programme, sheets, BEFORE)
+        mail.mark_sent(connection, ledger.programme, ["form.pdf"], BEFORE)
+        mail.mark_sent(connection, ledger.programme, ["decision.pdf"], DAY)
+        mail.enter_return(connection, ledger.programme, "form1", "moved", DAY, "operator", DAY)
+        balance = take_balance(connection, ledger.programme)
+        programme = FILE.model_copy(
+            update={"benefit": FILE.benefit.model_copy(update={"id": ledger.programme})}
+        )
+        found = read_day_sheet(connection, programme, DAY, balance, [], [])
+    assert [(c.title, c.today, c.total) for c in found.letters if c.total] == [
+        ("申請書", 0, 1), ("給付決定通知", 2, 2), ("返戻(委託先の発送分を含む)", 1, 1)
+    ]  # fmt: skip
+    assert dict(found.needed)["返戻されたまま対応していない郵便物(kyufu mail list --returned)"] == 1
+    assert "返戻(委託先の発送分を含む)" in pages.render_day(found).decode()
 
 
 def test_whoever_waits_is_counted_under_each_reason_and_by_age(sheet):
