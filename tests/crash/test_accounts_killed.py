@@ -24,7 +24,7 @@ from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import Ledger, verify_chain
 from pipelines.link.session import Endpoint, open_session, read_host_key
 from pipelines.programme import AccountCheck, ProgrammeError, Settings, load_programme
-from pipelines.steps import accounts, claims, payments
+from pipelines.steps import accounts, claims, payments, rosters
 from pipelines.steps.campaign import Campaign
 from tests.campaign_home import PROGRAMME, sqlite_url
 from tests.components import require
@@ -72,6 +72,7 @@ def ward(campaign, monkeypatch):  # noqa: F811 - a fixture
     book = campaign.settings.inputs / "bank" / "accounts.csv"
     book.parent.mkdir(parents=True)
     book.write_text(BOOK, encoding="utf-8", newline="")
+    rosters.rehearse(campaign, DAY)
     monkeypatch.setattr(Campaign, "guard", _guard)
     return campaign.home.parent
 
