@@ -57,7 +57,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
         if by_ward := _in_house(c, connection, guard, waiting.filter(in_house), day):
             names.append(by_ward)
         return {
-            "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
+            "names": names, "proof": next((n for n in names if n.startswith("proof_")), ""), "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
             "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
             "needed": c.programme.people.forms_approvals if names else 0,
         }  # fmt: skip
@@ -75,9 +75,8 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
         raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
     with c.ledger.read() as connection:
         if draft["names"]:
-            assert_approved(
-                connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"]
-            )
+            seen = _content_hash(c, draft["names"])  # of the files and the proof sheet as they lie there now
+            assert_approved(connection, c.programme.id, draft["subject"], seen, draft["needed"])
     sent = [outbox.send(c, name, day) for name in draft["names"]]
 
     def work(connection: sa.Connection) -> dict[str, Any]:
