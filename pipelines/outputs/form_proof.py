@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from pipelines.outputs.barcode import BARS
 from pipelines.outputs.forms import HOUSEHOLD_TEXTS, MEMBER_COLUMNS, FormsProfile
-from pipelines.outputs.paper.typesetting import typeset, unprintable
-from pipelines.outputs.print_characters import GETA, read_notes
+from pipelines.outputs.paper.typesetting import showable, typeset
+from pipelines.outputs.print_characters import read_notes
 
 Scores = npt.NDArray[np.int64]
 
@@ -102,7 +102,7 @@ def build_proof(
     """
     starts = _household_starts(printed)
     records = [_record(printed, starts, one) for one in chosen]
-    data = _showable(
+    data = showable(
         {
             "day": str(day),
             "facts": [[name, text] for name, text in facts.items()],
@@ -223,26 +223,3 @@ def _characters(printed: pa.Table, profile: FormsProfile) -> list[list[str]]:
 
 def _codes(text: str) -> str:
     return "+".join(f"U+{ord(char):04X}" for char in text)
-
-
-def _showable(data: Any) -> Any:
-    """The data with 〓 for what the proof's own font has not (外字: the code point beside it says which)."""
-    lacking = unprintable("".join(_texts(data)))
-    table = dict.fromkeys(map(ord, lacking), GETA)
-    return _translated(data, table)
-
-
-def _texts(data: Any) -> Iterator[str]:
-    if isinstance(data, str):
-        yield data
-    elif isinstance(data, dict | list):
-        for value in data.values() if isinstance(data, dict) else data:
-            yield from _texts(value)
-
-
-def _translated(data: Any, table: dict[int, str]) -> Any:
-    if isinstance(data, str):
-        return data.translate(table)
-    if isinstance(data, dict):
-        return {name: _translated(value, table) for name, value in data.items()}
-    return [_translated(value, table) for value in data] if isinstance(data, list) else data

@@ -18,7 +18,7 @@ from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import tell_refusal
 from pipelines.outputs import braille
 from pipelines.outputs.handover import build_handover
-from pipelines.steps import form_printing, outbox
+from pipelines.steps import form_braille, form_printing, outbox
 from pipelines.steps.campaign import ITEMS, Campaign
 
 _SENT_TO = (Entitlement.UNCLAIMED, Entitlement.CLAIMED, Entitlement.HELD)
@@ -54,10 +54,13 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
         except PeriodClosed as error:
             tell_refusal(connection, c.programme.id, error)
             refused = str(error)
-        if by_ward := _in_house(c, connection, guard, waiting.filter(in_house), day):
+        own = waiting.filter(in_house)
+        if by_ward := _in_house(c, connection, guard, own, day):
             names.append(by_ward)
+        names += form_braille.build(c, connection, guard, own, day)
         return {
-            "names": names, "proof": next((n for n in names if n.startswith("proof_")), ""), "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
+            "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
+            "proof": next((name for name in names if name.startswith("proof_")), ""),
             "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
             "needed": c.programme.people.forms_approvals if names else 0,
         }  # fmt: skip
@@ -75,7 +78,9 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
         raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
     with c.ledger.read() as connection:
         if draft["names"]:
-            seen = _content_hash(c, draft["names"])  # of the files and the proof sheet as they lie there now
+            seen = _content_hash(
+                c, draft["names"]
+            )  # of the files and the proof sheet as they lie there now
             assert_approved(connection, c.programme.id, draft["subject"], seen, draft["needed"])
     sent = [outbox.send(c, name, day) for name in draft["names"]]
 
@@ -172,7 +177,10 @@ def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]
 
 
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
-    route = "contractor" if name.startswith("forms_") else "inhouse"
+    """Everybody whom a file's forms name; a proof, an envelope or a label names nobody's form."""
+    route = {"forms": "contractor", "inhouse": "inhouse"}.get(name.partition("_")[0])
+    if route is None:
+        return 0
     who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
     return people.mark_form_sent(connection, c.programme.id, who, route, name, day)
 
