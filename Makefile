@@ -57,11 +57,12 @@ format: setup ## write the code in its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## time, memory and accuracy: intake, linkage, claims, a peak day of payments, a whole ward (RESIDENTS, SEED)
+bench: setup ## time, memory and accuracy: intake, linkage, claims, a peak day of payments, the forms' day, a whole ward (RESIDENTS, SEED)
 	$(BIN)/python -m tests.bench.intake --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.linkage --residents $(RESIDENTS)
 	$(BIN)/python -m tests.bench.claims --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.delivery --residents $(RESIDENTS) --seed $(SEED)
+	$(BIN)/python -m tests.bench.forms --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.campaign --residents $(RESIDENTS) --seed $(SEED)
 
 soak: setup ## damage 5,000 inputs, kill 300 campaigns' processes, repeat 25 Airflow runs: prove every outcome (SEED)

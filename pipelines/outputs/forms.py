@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.outputs._csv import CsvProfile, encode_rows, first_bytes
-from pipelines.outputs.barcode import encode_codes
+from pipelines.outputs.barcode_columns import encode_codes
 from pipelines.outputs.print_characters import CharacterSet, Kept, replace_column, write_notes
 
 HOUSEHOLD_COLUMNS: Final = {

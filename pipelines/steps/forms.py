@@ -9,18 +9,13 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.disclosure.guard import PeriodClosed
-from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.intake.staging import sha256
 from pipelines.ledger import mail, people
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.store import tell_refusal
-from pipelines.outputs import braille
-from pipelines.outputs.handover import build_handover
-from pipelines.steps import form_printing, outbox, ward_forms
+from pipelines.steps import form_braille, form_printing, outbox, ward_forms
 from pipelines.steps.campaign import Campaign
-
-_BRAILLE = ("braille_kana", "braille_cells", "braille_brf", "check_by_person")
 
 
 def build(c: Campaign, day: date) -> dict[str, Any]:
@@ -54,9 +49,10 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
             refused = str(error)
         own = waiting.filter(in_house)
         names += ward_forms.build(c, connection, guard, own, day)
-        names += _braille_list(c, connection, guard, own, day)
+        names += form_braille.build(c, connection, guard, own, day)
         return {
             "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
+            "proof": next((name for name in names if name.startswith("proof_")), ""),
             "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
             "needed": c.programme.people.forms_approvals if names else 0,
         }  # fmt: skip
@@ -74,14 +70,12 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
         raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
     with c.ledger.read() as connection:
         if draft["names"]:
-            assert_approved(
-                connection, c.programme.id, draft["subject"], draft["hash"], draft["needed"]
-            )
+            # of the files and the proof sheet as they lie there now
+            seen = _content_hash(c, draft["names"])
+            assert_approved(connection, c.programme.id, draft["subject"], seen, draft["needed"])
     for name in draft["names"]:
-        if outbox.is_kept(c, name):
-            outbox.check_again(
-                c, name, day
-            )  # who is protected since may not be on a household's sheet
+        if outbox.is_kept(c, name):  # who is protected since may not be on a household's sheet
+            outbox.check_again(c, name, day)
     sent = [outbox.send(c, name, day) for name in draft["names"]]
 
     def work(connection: sa.Connection) -> dict[str, Any]:
@@ -118,51 +112,8 @@ def _form_already_sent(
     return pc.is_in(households, value_set=pa.array(sorted(sent), pa.string()))
 
 
-def _braille_list(
-    c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, day: date
-) -> list[str]:
-    """The names in Braille of the households whose envelope carries it."""
-    holders = people.braille_ids(connection, c.programme.id)
-    households = {
-        h for person, h in zip(*(rows.column(n).to_pylist() for n in ("person_id", "household_id")), strict=True)
-        if person in holders
-    }  # fmt: skip
-    chosen = [
-        row for row in rows.to_pylist()
-        if row["household_id"] in households and row["person_id"] not in guard.protected
-    ]  # fmt: skip
-    if not chosen:
-        return []
-    columns = ("resident_id", "name_kana", "name_kanji", *_BRAILLE)
-    table = pa.Table.from_pylist(
-        [
-            {**{n: row[n] or "" for n in columns[:3]}, **_braille(row["name_kana"] or "", row["name_kanji"])}
-            for row in chosen
-        ]
-    )  # fmt: skip
-    made = make_release(
-        c.programme, guard, "inhouse", name=f"inhouse_braille_{day:%Y%m%d}.csv", payload=build_handover(table),
-        columns=columns, people=frozenset(row["person_id"] for row in chosen), records=table.num_rows, sum_yen=None,
-        day=day,
-    )  # fmt: skip
-    outbox.keep(c, connection, made)
-    return [made.name]
-
-
-def _braille(name_kana: str, name_kanji: str) -> dict[str, str]:
-    """The name in Braille; a name that cannot be written so is left to a person."""
-    empty = dict.fromkeys(_BRAILLE, "")
-    try:
-        kana = braille.to_kana(name_kana, name_kanji)
-        cells = braille.to_cells(kana)
-    except braille.BrailleError:
-        return {**empty, "check_by_person": "要確認"}
-    check = "要確認" if not kana or braille.doubtful(name_kana, name_kanji) else ""
-    return dict(zip(_BRAILLE, (kana, cells, braille.to_brf(cells), check), strict=True))
-
-
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
-    """Everybody whom a file's forms name; a register, a list or labels name nobody's form."""
+    """Everybody whom a file's forms name; a proof, a register or labels name nobody's form."""
     if name.startswith("forms_"):
         who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
         return people.mark_form_sent(connection, c.programme.id, who, "contractor", name, day)

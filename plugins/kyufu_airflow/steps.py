@@ -35,7 +35,7 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
 
     Every step is safe to repeat, so retry, clear and backfill find done what was done.
     """
-    options = {"task_id": name.split(".")[1], **options}
+    options = {"task_id": name.split(".")[1], "doc": name, **options}
 
     @task(**(LINK_RETRIES if over_link else {}), **options)
     def run(part: str | None = None, partition_key: str | None = None, dag_run: Any = None) -> Any:

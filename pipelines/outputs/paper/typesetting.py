@@ -74,6 +74,20 @@ def unprintable(text: str) -> set[str]:
     }
 
 
+def showable(data: Any) -> Any:
+    """Data with 〓 for every character that the font has not, for pages that say beside it which one it is."""
+    lacking = unprintable("".join(_texts(data)))
+    return _translated(data, dict.fromkeys(map(ord, lacking), "〓")) if lacking else data
+
+
+def _translated(data: Any, table: Mapping[int, str]) -> Any:
+    if isinstance(data, str):
+        return data.translate(table)
+    if isinstance(data, Mapping):
+        return {name: _translated(value, table) for name, value in data.items()}
+    return [_translated(value, table) for value in data] if isinstance(data, (list, tuple)) else data  # fmt: skip
+
+
 def _texts(data: Any) -> Iterator[str]:
     if isinstance(data, str):
         yield data
