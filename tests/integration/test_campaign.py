@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +19,14 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.disclosure.contents import read_contents
 from pipelines.ledger import tables
+from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.ledger.engine import open_engine
 from pipelines.outputs.forms import DERIVED_COLUMNS, HOUSEHOLD_COLUMNS, MEMBER_COLUMNS
-from pipelines.programme import load_programme
+from pipelines.outputs.paper.reading import page_texts
+from pipelines.programme import Settings, load_programme
+from pipelines.steps import forms as steps_forms
+from pipelines.steps.campaign import open_campaign
+from pipelines.terminal import no_link
 from tests.campaign_home import (
     PROGRAMME,
     PROGRAMME_ID,
@@ -409,6 +416,43 @@ def test_f43_what_the_campaign_wrote_is_readable_by_its_owner_alone(ward):
     written = [ward.home, *(p for p in ward.home.rglob("*") if not p.is_symlink())]
     found = [path for path in written if path.stat().st_mode & 0o077]
     assert [str(path.relative_to(ward.home)) for path in found] == []
+
+
+def test_the_proof_is_of_the_delivered_file_and_a_changed_one_stops_it(ward):
+    (path,) = (ward.home / "releases").glob("proof_forms_*/payload")
+    (sent,) = (ward.home / "releases").glob("forms_*/payload")
+    proof = path.read_bytes()
+    pages = page_texts(proof)
+    assert sha256(sent.read_bytes()).hexdigest() in pages[0]
+    assert sum("世帯番号" in page for page in pages) == 50
+    assert not list((ward.home / "link" / "homes").glob("*/inbox/proof_*"))
+    day = date.fromisoformat(re.search(r"\d{8}", path.parent.name)[0])
+    url = f"sqlite:///{ward.home / 'ledger.sqlite'}"
+    settings = Settings(
+        programme_path=PROGRAMME, home=ward.home, inputs=ward.inputs, ledger_url=url
+    )
+    c = open_campaign(settings, no_link)
+    path.write_bytes(proof.replace(b"%PDF-1", b"%PDF-2", 1))
+    try:
+        with pytest.raises(ApprovalRefused, match="この内容の承認は0人"):
+            steps_forms.release(c, day)
+    finally:
+        path.write_bytes(proof)
+        c.ledger.engine.dispose()
+
+
+def test_braille_households_have_an_envelope_each_and_no_other_name_is_on_them(ward):
+    residents = {r["住民番号"]: r for r in ward.residents()}
+    (brf,) = (ward.home / "releases").glob("braille_2*/payload")
+    (labels,) = (ward.home / "releases").glob("braille_labels_*/payload")
+    about = json.loads((labels.parent / "people.json").read_bytes())["people"]
+    pages = page_texts(labels.read_bytes())
+    assert len(pages) == len(about) == brf.read_bytes().count(b"\f") > 0
+    names = {_fold(residents[person.removeprefix("R")]["漢字氏名"]) for person in about}
+    shown = [_fold(page) for page in pages]
+    assert all(any(name in page for page in shown) for name in names if name.isalpha())
+    households = [residents[person.removeprefix("R")]["世帯番号"] for person in about]
+    assert len(households) == len(set(households))
 
 
 # --- no personal data where it does not belong ---
