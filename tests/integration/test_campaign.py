@@ -13,6 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +26,12 @@ from pipelines.disclosure.contents import read_contents
 from pipelines.evidence.access import AccessUnknown, who_saw
 from pipelines.evidence.pack import build_pack
 from pipelines.ledger import tables
+from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.ledger.engine import open_engine
 from pipelines.outputs.forms import DERIVED_COLUMNS, HOUSEHOLD_COLUMNS, MEMBER_COLUMNS
 from pipelines.outputs.paper.reading import page_texts
-from pipelines.programme import Period, load_programme, settings_from_environment
+from pipelines.programme import Period, Settings, load_programme, settings_from_environment
+from pipelines.steps import forms as steps_forms
 from pipelines.steps.campaign import open_campaign
 from pipelines.steps.pseudonyms import KEY
 from pipelines.steps.roles import Actor, Role
@@ -468,6 +471,43 @@ def test_f34_no_protected_persons_place_or_birth_is_on_a_sheet_to_a_household(wa
             name, born = "".join(person["漢字氏名"].split()), person["生年月日"]
             year, month, day = int(born[:4]), int(born[4:6]), int(born[6:])
             assert f"{name}{year}年{month}月{day}日" not in page
+
+
+def test_the_proof_is_of_the_delivered_file_and_a_changed_one_stops_it(ward):
+    (path,) = (ward.home / "releases").glob("proof_forms_*/payload")
+    (sent,) = (ward.home / "releases").glob("forms_*/payload")
+    proof = path.read_bytes()
+    pages = page_texts(proof)
+    assert sha256(sent.read_bytes()).hexdigest() in pages[0]
+    assert sum("世帯番号" in page for page in pages) == 50
+    assert not list((ward.home / "link" / "homes").glob("*/inbox/proof_*"))
+    day = date.fromisoformat(re.search(r"\d{8}", path.parent.name)[0])
+    url = f"sqlite:///{ward.home / 'ledger.sqlite'}"
+    settings = Settings(
+        programme_path=PROGRAMME, home=ward.home, inputs=ward.inputs, ledger_url=url
+    )
+    c = open_campaign(settings, no_link)
+    path.write_bytes(proof.replace(b"%PDF-1", b"%PDF-2", 1))
+    try:
+        with pytest.raises(ApprovalRefused, match="この内容の承認は0人"):
+            steps_forms.release(c, day)
+    finally:
+        path.write_bytes(proof)
+        c.ledger.engine.dispose()
+
+
+def test_braille_households_have_an_envelope_each_and_no_other_name_is_on_them(ward):
+    residents = {r["住民番号"]: r for r in ward.residents()}
+    (brf,) = (ward.home / "releases").glob("braille_2*/payload")
+    (labels,) = (ward.home / "releases").glob("braille_labels_*/payload")
+    about = json.loads((labels.parent / "people.json").read_bytes())["people"]
+    pages = page_texts(labels.read_bytes())
+    assert len(pages) == len(about) == brf.read_bytes().count(b"\f") > 0
+    names = {_fold(residents[person.removeprefix("R")]["漢字氏名"]) for person in about}
+    shown = [_fold(page) for page in pages]
+    assert all(any(name in page for page in shown) for name in names if name.isalpha())
+    households = [residents[person.removeprefix("R")]["世帯番号"] for person in about]
+    assert len(households) == len(set(households))
 
 
 # --- no personal data where it does not belong ---
