@@ -8,11 +8,10 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import mail, people, tables
 from pipelines.ledger.mail import Listed
-from pipelines.ledger.store import record
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
+from pipelines.steps.showings import record_showing
 
 
 class MailRefused(KyufuError):
@@ -34,9 +33,7 @@ def list_mail(
             return mail.list_mail(connection, c.programme.id, returned_only=returned_only)
         actor.assert_may(Act.ENTER_MAIL)
         person = _person(connection, c, resident_id)
-        detail = {"purpose": purpose, "count": 1}
-        who = pseudonym(c, person)
-        record(connection, c.programme.id, "person.shown", actor.name, who, detail, day)
+        record_showing(c, connection, "person.shown", actor.name, purpose, [person], day)
         return mail.list_mail(connection, c.programme.id, [person], returned_only=returned_only)
 
 
