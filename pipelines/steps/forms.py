@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -73,9 +74,11 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
             # of the files and the proof sheet as they lie there now
             seen = _content_hash(c, draft["names"])
             assert_approved(connection, c.programme.id, draft["subject"], seen, draft["needed"])
-    for name in draft["names"]:
-        if outbox.is_kept(c, name):  # who is protected since may not be on a household's sheet
-            outbox.check_again(c, name, day)
+    if c.ledger.result_of("forms.sent", day) is None:
+        for name in filter(partial(outbox.is_kept, c), draft["names"]):
+            outbox.check_again(
+                c, name, day
+            )  # who is protected since may not be on a household's sheet
     sent = [outbox.send(c, name, day) for name in draft["names"]]
 
     def work(connection: sa.Connection) -> dict[str, Any]:
