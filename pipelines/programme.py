@@ -340,18 +340,27 @@ class Programme(Part):
 
 
 class Settings(Part):
-    """Where this installation reads and writes."""
+    """Where this installation reads and writes.
+
+    keys: the keys of stored bytes, outside the home; beside it unless told. backups: the folder into which the ward
+    puts its copies of the home and the ledger. airflow: the folder of Airflow's own database and logs.
+    """
 
     programme_path: Path
     home: Path
     inputs: Path
     ledger_url: str
+    keys: Path | None = None
+    backups: Path | None = None
+    airflow: Path | None = None
 
 
 def settings_from_environment() -> Settings:
-    """The settings of this process: KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL.
+    """The settings of this process.
 
-    Defaults are the embedded ones: the Shinjuku programme, `var/run`, the committed samples, SQLite in the home.
+    KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL, KYUFU_KEYS, KYUFU_BACKUPS, and Airflow's AIRFLOW_HOME.
+    Defaults are the embedded ones: the Shinjuku programme, `var/run`, the committed samples, SQLite in the home, keys
+    beside the home.
     """
     home = Path(os.environ.get("KYUFU_HOME", ROOT / "var" / "run")).absolute()
     programme = os.environ.get("KYUFU_PROGRAMME", ROOT / "programmes" / "shinjuku-2020.toml")
@@ -360,7 +369,14 @@ def settings_from_environment() -> Settings:
         home=home,
         inputs=Path(os.environ.get("KYUFU_INPUTS", ROOT / "data" / "samples" / "ward")).absolute(),
         ledger_url=os.environ.get("KYUFU_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite'}"),
+        keys=_folder("KYUFU_KEYS"),
+        backups=_folder("KYUFU_BACKUPS"),
+        airflow=_folder("AIRFLOW_HOME"),
     )
+
+
+def _folder(variable: str) -> Path | None:
+    return Path(os.environ[variable]).absolute() if os.environ.get(variable) else None
 
 
 def airflow_url_from_environment() -> str:

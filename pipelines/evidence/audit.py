@@ -7,10 +7,13 @@ names records by number, files and batches by name, and nobody.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.at_rest.cipher import StoredBytesDamaged
+from pipelines.at_rest.store import OUTGOING_COPIES, KeyMissing, KeyRefused
 from pipelines.intake.staging import sha256
 from pipelines.ledger import payments, stops, tables
 from pipelines.ledger.balance import take_balance
@@ -294,13 +297,21 @@ def _stored_bytes(c: Campaign, releases: Chain) -> Iterator[str]:
     """What lies in HOME/releases against the hashes in the ledger."""
     for row in releases:
         for file, wanted in (("payload", row["sha256"]), ("sealed.p7m", row["sealed_sha256"])):
-            path = folder(c, row["name"]) / file
-            if wanted is None:
+            if wanted is None or c.at_rest.is_erased(OUTGOING_COPIES, row["name"]):
                 continue
+            path = folder(c, row["name"]) / file
             if not path.is_file():
                 yield f"保存データ {row['name']}/{file}: ありません"
-            elif sha256(path.read_bytes()) != wanted:
+            elif _stored_hash(c, row["name"], path) != wanted:
                 yield f"保存データ {row['name']}/{file}: 台帳のハッシュと違います"
+
+
+def _stored_hash(c: Campaign, name: str, path: Path) -> str | None:
+    """SHA-256 of what was stored; None where it cannot be read as what was stored."""
+    try:
+        return sha256(c.at_rest.read(OUTGOING_COPIES, name, path))
+    except (StoredBytesDamaged, KeyRefused, KeyMissing):
+        return None
 
 
 def _manifests(

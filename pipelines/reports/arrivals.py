@@ -160,18 +160,15 @@ def list_files(staging: Staging, partition: Partition) -> list[SourceFile]:
     """The files a staged partition was made of; none for a refused one."""
     if partition.manifest is None:
         return []
-    folder = staging.folder(partition.dataset, partition.day) / "source"
     return [
-        SourceFile(
-            name, digest, (folder / name).stat().st_size if (folder / name).is_file() else None
-        )
+        SourceFile(name, digest, staging.source_size(partition.dataset, partition.day, name))
         for name, digest in partition.manifest.sources.items()
     ]
 
 
 def list_broken_rules(staging: Staging, partition: Partition) -> list[BrokenRule]:
     """The partition's broken rules, rejects first, the most frequent first."""
-    if partition.manifest is None:
+    if partition.manifest is None or staging.is_erased(partition.dataset, partition.day):
         return []
     problems = staging.read(partition.dataset, partition.day, "problems")
     found = [BrokenRule(*key, len(rows), rows[:ROWS_SHOWN]) for key, rows in _by_rule(problems)]

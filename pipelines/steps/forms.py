@@ -1,6 +1,5 @@
 """The application forms: the contractor's file, and the ward's own way for protected people and Braille households."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
@@ -196,11 +195,9 @@ def _braille(name_kana: str, name_kanji: str, *, wanted: bool) -> dict[str, str]
 
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
     route = "contractor" if name.startswith("forms_") else "inhouse"
-    who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
+    who = outbox.read_about(c, name)["people"]
     return people.mark_form_sent(connection, c.programme.id, who, route, name, day)
 
 
 def _content_hash(c: Campaign, names: list[str]) -> str:
-    return sha256(
-        "".join(sha256((outbox.folder(c, n) / "payload").read_bytes()) for n in names).encode()
-    )
+    return sha256("".join(sha256(outbox.read_payload(c, n)) for n in names).encode())

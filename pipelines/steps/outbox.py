@@ -1,6 +1,7 @@
 """Sending: a release is stored, checked again at the moment of sending, sealed once, delivered once, acknowledged.
 
-`HOME/releases/<name>/{payload, people.json, sealed.p7m, manifest}`; the ledger's `release` row says how far it is.
+`HOME/releases/<name>/{payload, people.json, sealed.p7m, manifest}`; the ledger's `release` row says how far it is. The
+payload and whom it is about are encrypted at rest under the release's own key.
 """
 
 import json
@@ -10,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.at_rest.store import OUTGOING_COPIES
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.disclosure.release import Release, make_release
 from pipelines.errors import KyufuError
@@ -30,6 +32,22 @@ def folder(c: Campaign, name: str) -> Path:
     return c.home / "releases" / name
 
 
+def read_payload(c: Campaign, name: str) -> bytes:
+    """A release's bytes as they were made.
+
+    Raises:
+        Erased: its copy was erased.
+    """
+    return c.at_rest.read(OUTGOING_COPIES, name, folder(c, name) / "payload")
+
+
+def read_about(c: Campaign, name: str) -> dict[str, Any]:
+    """Whom a release is about (`people`, ids) and its `columns`; errors as of `read_payload`."""
+    found = c.at_rest.read(OUTGOING_COPIES, name, folder(c, name) / "people.json")
+    about: dict[str, Any] = json.loads(found)
+    return about
+
+
 def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
     """Store a release's bytes and enter it in the ledger; the same again changes nothing.
 
@@ -37,7 +55,7 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         KyufuError: other bytes are stored under that name.
     """
     path = folder(c, release.name)
-    if (path / "payload").is_file() and sha256((path / "payload").read_bytes()) != release.sha256:
+    if (path / "payload").is_file() and sha256(read_payload(c, release.name)) != release.sha256:
         state = connection.execute(
             sa.select(tables.release.c.state).filter_by(name=release.name)
         ).scalar_one_or_none()
@@ -46,8 +64,11 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
                 f"{release.name}: 同じ名前で別の内容が保存されています。作り直す前に取り下げてください。"
             )
     about = {"people": sorted(release.people), "columns": release.columns}
-    write_whole(path / "people.json", json.dumps(about).encode())
-    write_whole(path / "payload", release.payload)
+    for file, data in (
+        ("people.json", json.dumps(about).encode()),
+        ("payload", release.payload),
+    ):
+        c.at_rest.write(OUTGOING_COPIES, release.name, path / file, data)
     row = {
         "programme": c.programme.id, "name": release.name, "disclosure": release.disclosure.id,
         "recipient": release.disclosure.recipient, "medium": release.disclosure.medium,
@@ -173,10 +194,9 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
 
 def _check_again(c: Campaign, row: Any, day: date) -> None:
     """Make the release anew from its stored bytes against the present protections, periods and lists."""
-    path = folder(c, row["name"])
-    about = json.loads((path / "people.json").read_bytes())
+    about = read_about(c, row["name"])
     again = make_release(
-        c.programme, c.guard(day), row["disclosure"], name=row["name"], payload=(path / "payload").read_bytes(),
+        c.programme, c.guard(day), row["disclosure"], name=row["name"], payload=read_payload(c, row["name"]),
         columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
         sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
     )  # fmt: skip
@@ -196,7 +216,7 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
     if row["sealed_sha256"] is None:
         with c.ledger.read() as connection:
             head = chain_head(connection)
-        payload = (path / "payload").read_bytes()
+        payload = read_payload(c, row["name"])
         _assert_is_checked(row, sha256(payload))
         parcel = Parcel.pack(
             payload, name=row["name"], kind=row["disclosure"], business_date=day,

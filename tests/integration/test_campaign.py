@@ -22,6 +22,7 @@ from tests.campaign_home import (
     make_ward,
     rows,
     run_campaign,
+    stored_payload,
 )
 from tests.components import require
 
@@ -227,7 +228,7 @@ def _forms_rows(forms: str) -> list[dict[str, str]]:
 
 def test_the_delivered_forms_are_the_released_ones(ward, forms):
     (payload,) = (ward.home / "releases").glob("forms_*/payload")
-    assert payload.read_bytes().decode("utf-8") == forms
+    assert stored_payload(payload).decode("utf-8") == forms
 
 
 def test_the_forms_hold_exactly_the_approved_fields(forms):

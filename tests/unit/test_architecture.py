@@ -10,6 +10,7 @@ from pipelines.programme import ROOT
 
 STAGES = (
     "programme",
+    "at_rest",
     "intake",
     "matching",
     "ledger",
@@ -44,7 +45,7 @@ AIRFLOW, DATABASE, NETWORK = (
 # room -> what it must not import
 FORBIDDEN = {
     **dict.fromkeys(
-        ("programme", "intake", "matching", "disclosure", "outputs"),
+        ("programme", "at_rest", "intake", "matching", "disclosure", "outputs"),
         (*AIRFLOW, *DATABASE, *NETWORK),
     ),
     "ledger": (*AIRFLOW, *NETWORK),

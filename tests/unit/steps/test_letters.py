@@ -58,7 +58,7 @@ def _write(c, *protected, day=NEXT):
         names, refused = letters.build(c, connection, _guard(c, *protected), rows, day)
     found = {}
     for name in names:
-        text = (outbox.folder(c, name) / "payload").read_bytes().decode("utf-8-sig")
+        text = outbox.read_payload(c, name).decode("utf-8-sig")
         found[name] = list(csv.DictReader(io.StringIO(text)))
     return found, refused
 
