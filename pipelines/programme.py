@@ -77,6 +77,7 @@ class People(Part):
     protection_approvals: int = Field(ge=2)
     forms_approvals: int = Field(ge=1)
     money_approvals: int = Field(ge=2)
+    erasure_approvals: int = Field(default=2, ge=2)
 
 
 class ListLimits(Part):
@@ -134,6 +135,13 @@ class Subcontractor(Part):
     items: str
 
 
+class PartyErasure(Part):
+    """When a party is asked to return and to erase what it holds; its certificate is due certificate_days later."""
+
+    ask_on: date
+    certificate_days: int = Field(ge=1)
+
+
 class Party(Part):
     """A receiver or sender on the link.
 
@@ -147,6 +155,7 @@ class Party(Part):
     contract: Period
     subcontractors: tuple[Subcontractor, ...] = ()
     acknowledge_days: int = Field(default=1, ge=1)
+    erasure: PartyErasure | None = None
 
 
 class Disclosure(Part):
@@ -155,7 +164,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse"]
+    people: Literal["contractor", "payees", "inhouse", "nobody"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -163,6 +172,8 @@ class Disclosure(Part):
 
     @model_validator(mode="after")
     def _parents_are_fields(self) -> "Disclosure":
+        if self.people == "nobody" and (self.fields or self.derived):
+            raise ValueError("a disclosure about nobody has no fields")
         for column, parents in self.derived.items():
             missing = sorted(set(parents) - set(self.fields))
             if missing:
@@ -253,6 +264,11 @@ class Demonstration(Part):
 
 Severity = Literal["block", "review", "note"]
 
+RetentionClass = Literal[
+    "attachments", "raw_inputs", "quarantine", "staging", "outgoing_copies", "protections", "claim_details",
+    "payment_records", "backups",
+]  # fmt: skip
+
 
 class Programme(Part):
     """The whole programme file."""
@@ -270,7 +286,7 @@ class Programme(Part):
     limits: Limits
     intake: Intake = Intake()
     link: Link
-    retention: dict[str, date]
+    retention: dict[RetentionClass, date]
     demonstration: Demonstration | None = None
 
     @model_validator(mode="after")
@@ -300,6 +316,21 @@ class Programme(Part):
                 )
         if self.benefit.mode == "production" and self.demonstration is not None:
             raise ValueError("a production programme has no [demonstration] section")
+        return self
+
+    @model_validator(mode="after")
+    def _erasures(self) -> "Programme":
+        """Whoever is asked to erase can be asked: over its connection, by a disclosure about nobody."""
+        asking = {d.id for d in self.disclosures if d.people == "nobody"}
+        for party in self.parties:
+            if party.erasure and not party.connection.holds(party.erasure.ask_on):
+                raise ValueError(
+                    f"party {party.id!r} is asked to erase outside its connection {party.connection}"
+                )
+            if party.erasure and f"erasure_{party.id}" not in asking:
+                raise ValueError(
+                    f"party {party.id!r} is asked to erase without a disclosure 'erasure_{party.id}'"
+                )
         return self
 
     @property
@@ -343,7 +374,8 @@ class Settings(Part):
     """Where this installation reads and writes.
 
     keys: the keys of stored bytes, outside the home; beside it unless told. backups: the folder into which the ward
-    puts its copies of the home and the ledger. airflow: the folder of Airflow's own database and logs.
+    puts its copies of the home and the ledger. airflow: the folder of Airflow's own database and logs. search: further
+    folders that are looked through before an erasure is certified.
     """
 
     programme_path: Path
@@ -353,12 +385,14 @@ class Settings(Part):
     keys: Path | None = None
     backups: Path | None = None
     airflow: Path | None = None
+    search: tuple[Path, ...] = ()
 
 
 def settings_from_environment() -> Settings:
     """The settings of this process.
 
-    KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL, KYUFU_KEYS, KYUFU_BACKUPS, and Airflow's AIRFLOW_HOME.
+    KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL, KYUFU_KEYS, KYUFU_BACKUPS, KYUFU_SEARCH (folders,
+    joined by a colon), and Airflow's AIRFLOW_HOME.
     Defaults are the embedded ones: the Shinjuku programme, `var/run`, the committed samples, SQLite in the home, keys
     beside the home.
     """
@@ -372,6 +406,9 @@ def settings_from_environment() -> Settings:
         keys=_folder("KYUFU_KEYS"),
         backups=_folder("KYUFU_BACKUPS"),
         airflow=_folder("AIRFLOW_HOME"),
+        search=tuple(
+            Path(name).absolute() for name in os.environ.get("KYUFU_SEARCH", "").split(":") if name
+        ),
     )
 
 

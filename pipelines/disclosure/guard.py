@@ -87,6 +87,12 @@ class Guard:
             )
 
 
+NOBODY = Guard(
+    frozenset(), frozenset(), (), {}, 0, lambda _people: Register(lambda _b, _h: (), lambda: ())
+)
+"""For a release about nobody, which must be possible after the protections are erased."""
+
+
 def _too_old(source: ListSource, newest: date, age: int, limit: int) -> str:
     return (
         f"{source.dataset}({source.department})の名簿は{newest}のもので{age}日前です(上限{limit}日)。"
@@ -105,6 +111,18 @@ def assert_fields(disclosure: Disclosure, columns: tuple[str, ...]) -> None:
         raise DisclosureRefused(
             f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})"
         )
+
+
+def assert_nobody(
+    disclosure: Disclosure, columns: tuple[str, ...], people: frozenset[str], payload: bytes
+) -> None:
+    """Refuse anything about anybody: such a release is a short note in ASCII, which no name and no address is.
+
+    Raises:
+        DisclosureRefused: it names a column or a person, or is not such a note.
+    """
+    if columns or people or not payload.isascii():
+        raise DisclosureRefused(f"{disclosure.id}: 個人に関する内容は含められません。")
 
 
 def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) -> None:

@@ -7,6 +7,7 @@ from pipelines.disclosure.guard import (
     DisclosureRefused,
     Guard,
     assert_fields,
+    assert_nobody,
     assert_people,
     assert_period,
 )
@@ -57,6 +58,11 @@ def make_release(
     """
     disclosure = programme.disclosure(disclosure_id)
     assert_period(programme, disclosure, day)
+    if disclosure.people == "nobody":
+        assert_nobody(disclosure, columns, people, payload)
+        return Release(
+            name, disclosure, payload, (), frozenset(), records, sum_yen, day, "", _PERMIT
+        )
     guard.assert_lists_current(programme, day)
     assert_fields(disclosure, columns)
     assert_people(disclosure, guard, people)

@@ -71,6 +71,16 @@ def sign(payload: bytes, signer: Identity) -> bytes:
     return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
 
 
+def sign_detached(payload: bytes, signer: Identity) -> bytes:
+    """A CMS signature (DER, SHA-256) of bytes that lie beside it; without a time, so that it is the same every time."""
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(payload)
+    builder = builder.add_signer(signer.certificate, signer.key, SHA256())
+    options = pkcs7.PKCS7Options
+    return builder.sign(
+        Encoding.DER, [options.DetachedSignature, options.Binary, options.NoAttributes]
+    )
+
+
 def verify(signed: bytes, sender: x509.Certificate) -> bytes:
     """Return the payload of a signed message, if the pinned sender signed exactly these bytes.
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.at_rest.store import OUTGOING_COPIES
-from pipelines.disclosure.guard import DisclosureRefused
+from pipelines.disclosure.guard import NOBODY, DisclosureRefused
 from pipelines.disclosure.release import Release, make_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
@@ -195,10 +195,11 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
 def _check_again(c: Campaign, row: Any, day: date) -> None:
     """Make the release anew from its stored bytes against the present protections, periods and lists."""
     about = read_about(c, row["name"])
+    about_nobody = c.programme.disclosure(row["disclosure"]).people == "nobody"
     again = make_release(
-        c.programme, c.guard(day), row["disclosure"], name=row["name"], payload=read_payload(c, row["name"]),
-        columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
-        sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
+        c.programme, NOBODY if about_nobody else c.guard(day), row["disclosure"], name=row["name"],
+        payload=read_payload(c, row["name"]), columns=tuple(about["columns"]), people=frozenset(about["people"]),
+        records=row["records"], sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
     )  # fmt: skip
     _assert_is_checked(row, again.sha256)
 

@@ -37,6 +37,8 @@ class Act(StrEnum):
     ENTER_MONEY = "回収した額を記録する"
     STOP = "すべての送付を停止する"
     RESUME = "送付の再開に同意する"
+    PLAN_ERASURE = "消去を計画し、実行する"
+    APPROVE_ERASURE = "消去に同意する"
 
 
 _MAY = {
@@ -51,6 +53,8 @@ _MAY = {
     Act.ENTER_MONEY: frozenset({Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},
     Act.RESUME: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.PLAN_ERASURE: frozenset({Role.STEWARD}),
+    Act.APPROVE_ERASURE: frozenset({Role.STEWARD, Role.APPROVER}),
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.link.parties._accounts import Book, judge, read_book
+from pipelines.link.parties._erasing import answer_erasure
 from pipelines.link.parties._moods import Answers, in_mood, mood_of
 from pipelines.link.parties._sftp import Mailbox
 from pipelines.link.parties._zengin import Batch, NotAPaymentFile, read_batch, write_result
@@ -19,6 +20,7 @@ from pipelines.link.parties.running import run_party
 def step(party: Party, box: Mailbox) -> None:
     """Answer every payment file that came, and send its result."""
     party.answer_inbox(box, ("payments_",), partial(take_payments, party, box))
+    answer_erasure(party, box)
 
 
 def take_payments(party: Party, box: Mailbox, delivery: Delivery) -> Answer:

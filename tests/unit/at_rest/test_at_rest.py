@@ -126,10 +126,11 @@ def test_a_file_of_an_earlier_kyufu_is_read_as_it_is(store):
 
 
 def test_a_write_that_fails_leaves_nothing(store):
-    with (
-        pytest.raises(OSError, match="full"),
-        store.writing(STAGING, PARTITION, _file(store)) as file,
-    ):  # noqa: PT012
-        file.write(CANARY)
-        raise OSError("full")
+    def half():
+        with store.writing(STAGING, PARTITION, _file(store)) as file:
+            file.write(CANARY)
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        half()
     assert list(_file(store).parent.iterdir()) == []
