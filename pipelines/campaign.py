@@ -137,5 +137,9 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     do("results.notices", results.send_notices)
     do("results.settle", results.settle)
     do("closeout.lapse", closeout.lapse)
+    do("closeout.parties", closeout.ask_parties)
+    if (drafted := do("closeout.erasure", closeout.plan_erasure))["needed"]:
+        rehearse(c, drafted, day)
+    do("closeout.erase", closeout.erase)
     do("closeout.holdings", closeout.list_holdings)
     do("closeout.balance", closeout.balance)

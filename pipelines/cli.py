@@ -14,6 +14,7 @@ from rich.table import Table
 from pipelines import (
     cli_audit,
     cli_deliveries,
+    cli_erasure,
     cli_holds,
     cli_link,
     cli_money,
@@ -45,6 +46,7 @@ app.command()(cli_stop.stop)
 app.command()(cli_stop.resume)
 app.command()(cli_deliveries.deliveries)
 app.add_typer(cli_audit.audit, name="audit")
+app.add_typer(cli_erasure.erasure, name="erasure")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 
@@ -143,7 +145,10 @@ def status(
 
     c = open_campaign(settings(programme, home), no_link)
     found = read_history(c, resident_id, os_user(), purpose, today())
-    console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
+    console.print(f"状態: {found.state} {found.codes}")
+    if not found.events:
+        return
+    console.print(f"申請書: {found.form}")
     table = Table("業務日", "状態", "きっかけ", "コード")
     for event in found.events:
         table.add_row(*event)

@@ -23,6 +23,18 @@ class History:
     events: tuple[tuple[str, str, str, str], ...]
 
 
+ERASED = History("消去済み(保存期間が終わりました)", "", "", ())
+
+
+def _is_erased(c: Campaign, connection: sa.Connection, resident_id: str) -> bool:
+    """Whether somebody of that number was eligible and is erased; nothing more is known."""
+    e = tables.entitlement
+    query = sa.select(sa.func.count()).filter_by(
+        programme=c.programme.id, person_id=pseudonym(c, f"R{resident_id}")
+    )
+    return bool(connection.execute(query.select_from(e)).scalar_one())
+
+
 def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: date) -> History:
     """The history of one resident.
 
@@ -34,6 +46,12 @@ def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: d
         row = connection.execute(
             sa.select(e).filter_by(programme=c.programme.id, resident_id=resident_id)
         ).mappings().one_or_none()  # fmt: skip
+        if row is None and _is_erased(c, connection, resident_id):
+            record(
+                connection, c.programme.id, "person.shown", actor, pseudonym(c, f"R{resident_id}"),
+                {"purpose": purpose, "count": 1}, day,
+            )  # fmt: skip
+            return ERASED
         if row is None:
             raise KyufuError("その住民番号の対象者はいません。番号(10桁)を確認してください。")
         events = connection.execute(

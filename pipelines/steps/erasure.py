@@ -35,6 +35,10 @@ from pipelines.steps.remaining import Searched
 from pipelines.steps.roles import Act, Actor
 
 ERASED = "erasure.erased"  # the audit event of a class; of payment records it binds what stands afterwards
+STATES_JA = {
+    "planned": "承認待ち、または実行待ち", "replaced": "取り下げ", "begun": "実行中", "searched": "実行中",
+    "certified": "消去報告書を発行済み",
+}  # fmt: skip
 _IN_LEDGER = (Class.PROTECTIONS, Class.CLAIM_DETAILS, Class.PAYMENT_RECORDS)
 _OPEN = ("planned", "begun", "searched")
 _HOW = {
@@ -92,7 +96,7 @@ def draft(c: Campaign, drafter: str, day: date) -> dict[str, Any]:
     except ErasureRefused as error:
         c.note_refusal("erasure", str(error), day)
         return {"subject": "erasure", "hash": "", "needed": 0, "refused": str(error)}
-    if made is None or made.state != "planned":
+    if made is None:
         return {"subject": "erasure", "hash": "", "needed": 0}
     totals = {
         name: sum(int(told[name]) for told in made.parts.values())
@@ -157,6 +161,14 @@ def run(c: Campaign, day: date) -> dict[str, Any]:
     return {"number": standing.number, "classes": len(standing.parts), "repeated": False}
 
 
+def is_approved(c: Campaign, standing: Plan) -> bool:
+    """Whether enough people agreed to it and nobody rejected it."""
+    with c.ledger.read() as connection:
+        if approvals.is_rejected(connection, c.programme.id, standing.subject):
+            return False
+    return len(_approved_by(c, standing)) >= c.programme.people.erasure_approvals
+
+
 def latest(c: Campaign) -> Plan | None:
     """The newest erasure, whatever its state; None if there is none."""
     e = tables.erasure
@@ -175,6 +187,23 @@ def erased_on(c: Campaign, wanted: Class) -> date | None:
     )
     with c.ledger.read() as connection:
         found: date | None = connection.execute(query).scalar_one()
+    return found
+
+
+def list_classes(c: Campaign, day: date) -> list[dict[str, Any]]:
+    """Every class: what is held of it, until when, whether that is over, and when it was erased."""
+    found = []
+    for wanted in Class:
+        if (until := c.programme.retention.get(wanted.value)) is None:
+            continue
+        on = erased_on(c, wanted)
+        counts = holdings.held(c, wanted).as_dict()
+        found.append(
+            {
+                "class": str(wanted), "what": CLASSES_JA[wanted], "until": until.isoformat(), **counts,
+                "overdue": day > until and any(counts.values()), "erased_on": on and on.isoformat(),
+            }
+        )  # fmt: skip
     return found
 
 
@@ -202,6 +231,8 @@ def _plan(c: Campaign, drafter: str, day: date) -> Plan | None:
     if before is not None and before.state == "planned" and before.content == content:
         return before
     number = before.number + 1 if before else 1
+    if before is not None and before.state == "planned":
+        remaining.forget_list(c, before.number)
     with c.ledger.write() as connection:
         e = tables.erasure
         connection.execute(

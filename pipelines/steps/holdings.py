@@ -81,7 +81,7 @@ def _files(c: Campaign, wanted: Class) -> Iterator[Path]:
 
 
 def _keys(c: Campaign, wanted: Class) -> Iterator[tuple[str, str]]:
-    """Keys that are there, and partitions that lie there without one."""
+    """The class's keys that are there."""
     if wanted is Class.PROTECTIONS:
         yield from (
             (at_rest.PROTECTIONS, name) for name in c.at_rest.partitions(at_rest.PROTECTIONS)

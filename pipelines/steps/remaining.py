@@ -347,6 +347,6 @@ def _ledger_texts(c: Campaign) -> Iterator[tuple[str, list[str]]]:
             if columns:
                 own = [table.c.programme == c.programme.id] if "programme" in table.c else []
                 texts = [sa.cast(column, sa.Text) for column in columns]
-                query: sa.Select[Any] = sa.select(*texts).where(*own)
+                query: Any = sa.select(*texts).where(*own)
                 rows = fetch_plain(connection, query)
                 yield name, [str(value) for row in rows for value in row if value]

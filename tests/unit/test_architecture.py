@@ -27,6 +27,7 @@ FACES = (
     "cli",
     "cli_audit",
     "cli_deliveries",
+    "cli_erasure",
     "cli_holds",
     "cli_link",
     "cli_money",
