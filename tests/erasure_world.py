@@ -77,6 +77,7 @@ def _decide_holds(c: Campaign) -> None:
     assert len(found) == total
     for line in found:
         for actor in (STEWARD, *APPROVERS)[: line.needed]:
+            holds.show(c, line.hold.hold_id, actor, WHY, LAST)
             holds.decide(c, line.hold.hold_id, Choice.DECLINE, WHY, actor, LAST)
 
 
@@ -107,10 +108,10 @@ def erase(c: Campaign, day: date) -> dict[str, object]:
 def canaries(inputs: Path) -> list[str]:
     """Names, numbers and accounts of the ward's people, as its inputs have them."""
     found: set[str] = set()
-    for path in sorted(inputs.glob("ward/*/register_*.csv")):
+    for path in sorted(inputs.glob("ward/*/register_????????.csv")):
         for row in csv.DictReader(path.read_bytes().decode("cp932").splitlines()):
             found |= {row["漢字氏名"], row["カナ氏名"], f"R{row['住民番号']}", row["住所"]}
-    for path in sorted(inputs.glob("contractor/*/postal_claims_*.csv")):
+    for path in sorted(inputs.glob("contractor/*/postal_claims_????????.csv")):
         for row in csv.DictReader(path.read_bytes().decode("cp932").splitlines()):
             found.add(f"{row['口座番号']},{row['口座名義カナ']}")
     return sorted(word for word in found if len(word) >= 4)

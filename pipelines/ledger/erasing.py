@@ -124,7 +124,7 @@ def _stands(item: tuple[sa.Column[Any], How]) -> sa.ColumnElement[bool]:
             return column.is_not(None) & ~column.startswith(HOUSEHOLD)
         case How.TOLD:
             return column != RETAINED
-        case How.IDS_INSIDE:
+        case How.IDS_INSIDE | How.MAYBE_PERSON:
             return sa.false()
     return column.is_not(None) & (column != "")
 
@@ -140,9 +140,8 @@ def _replace_ids(
 ) -> None:  # fmt: skip
     """Every id becomes its digest; the entitlements, which other tables name, as rows beside the old ones first."""
     e = tables.entitlement
-    own = _distinct(connection, programme, e.c.person_id, PERSON)
-    homes = _distinct(connection, programme, e.c.household_id, HOUSEHOLD)
-    homes |= _distinct(connection, programme, tables.claim.c.household_id, HOUSEHOLD)
+    own = _named(connection, programme, columns, How.PERSON, PERSON)
+    homes = _named(connection, programme, columns, How.HOUSEHOLD, HOUSEHOLD)
     people = {name: person(name) for name in sorted(own)}
     with (
         _mapped(connection, "erased_person", people.items()) as of_person,
@@ -156,19 +155,25 @@ def _replace_ids(
         _copy_entitlements(connection, programme, of_person)
         for table, found in columns.items():
             if table is not e:
-                _map(connection, programme, table, found, How.PERSON, of_person)
+                for how in (How.PERSON, How.MAYBE_PERSON):
+                    _map(connection, programme, table, found, how, of_person)
         old = sa.select(of_person.c.plain)
         connection.execute(sa.delete(e).where(e.c.programme == programme, e.c.person_id.in_(old)))
     _replace_inside(connection, programme, people)
 
 
-def _distinct(
-    connection: sa.Connection, programme: str, column: sa.Column[Any], done: str
-) -> set[str]:
-    query = sa.select(column).where(
-        column.table.c.programme == programme, column.is_not(None), ~column.startswith(done)
-    )
-    return set(connection.execute(query.distinct()).scalars())
+def _named(
+    connection: sa.Connection, programme: str, columns: Mapping[sa.Table, Mapping[sa.Column[Any], How]], how: How,
+    done: str,
+) -> set[str]:  # fmt: skip
+    """Every id in the columns of that kind; some are of people who were never eligible."""
+    found: set[str] = set()
+    for column in (c for of in columns.values() for c, kind in of.items() if kind is how):
+        query = sa.select(column).where(
+            column.table.c.programme == programme, column.is_not(None), ~column.startswith(done)
+        )
+        found |= set(connection.execute(query.distinct()).scalars())
+    return found
 
 
 @contextmanager

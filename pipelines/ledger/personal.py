@@ -40,6 +40,7 @@ class How(StrEnum):
     """How a column is erased."""
 
     PERSON = "person"  # a person's id: its keyed digest
+    MAYBE_PERSON = "maybe_person"  # the same, where a person's id stands among other words
     HOUSEHOLD = "household"  # a household's number: its keyed digest
     NULL = "null"
     EMPTY = "empty"
@@ -80,6 +81,7 @@ PERSONAL: dict[tuple[str, str], tuple[Class, How]] = {
         )
     },
     ("finding", "person_id"): (_P, How.PERSON),
+    ("finding", "line"): (_P, How.MAYBE_PERSON),
     **{
         ("payment", name): (_P, How.EMPTY)
         for name in ("bank_code", "branch_code", "account_type", "account_number", "payee_kana")
@@ -102,7 +104,7 @@ PLAIN: dict[str, frozenset[str]] = {
         "entitlement_event": "from_state to_state cause reference codes",
         "addition": "evidence",
         "claim": "claim_id channel kind supersedes_id outcome proxy_kind",
-        "finding": "claim_id line code severity",
+        "finding": "claim_id code severity",
         "batch": "batch_id account_hash content_hash file_name state drafter",
         "payment": "payment_key batch_id claim_id follows result result_code",
         "payment_item": "payment_key",

@@ -144,7 +144,7 @@ def _of_ledger(c: Campaign, wanted: set[Class]) -> Iterator[str]:
 
 def _personal_texts(c: Campaign, wanted: set[Class]) -> Iterator[tuple[str, set[str]]]:
     """(table, values) of every column of those classes that holds text of its own."""
-    silent = (How.TOLD, How.IDS_INSIDE)
+    silent = (How.TOLD, How.IDS_INSIDE, How.MAYBE_PERSON)
     columns = [
         tables.metadata.tables[table].c[column]
         for (table, column), (kind, how) in PERSONAL.items()

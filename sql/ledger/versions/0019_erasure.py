@@ -64,6 +64,34 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("programme", "party", name=op.f("pk_erasure_request")),
     )
+    _let_people_become_digests()
+
+
+_KEPT = ("event_id", "programme", "from_state", "to_state", "cause", "reference", "codes", "business_date")  # fmt: skip
+
+
+def _let_people_become_digests() -> None:
+    """The events stay append-only, but for one change: a person's id may become a digest, once, and nothing else."""
+    becomes = "new.person_id like 'person:%' and old.person_id not like 'person:%'"
+    if op.get_bind().dialect.name == "postgresql":
+        same = " and ".join(f"new.{name} is not distinct from old.{name}" for name in _KEPT)
+        op.execute("drop trigger entitlement_event_append_only on entitlement_event")
+        op.execute(
+            "create trigger entitlement_event_append_only before delete or truncate on entitlement_event "
+            "for each statement execute function entitlement_event_append_only()"
+        )
+        op.execute(
+            "create trigger entitlement_event_no_update before update on entitlement_event "
+            f"for each row when (not ({becomes} and {same})) execute function entitlement_event_append_only()"
+        )
+        return
+    same = " and ".join(f"new.{name} is old.{name}" for name in _KEPT)
+    op.execute("drop trigger entitlement_event_no_update")
+    op.execute(
+        "create trigger entitlement_event_no_update before update on entitlement_event "
+        f"when not ({becomes} and {same}) "
+        "begin select raise(abort, 'entitlement_event is append-only'); end"
+    )
 
 
 def downgrade() -> None:
