@@ -326,8 +326,8 @@ def _erase(c: Campaign, standing: Plan, wanted: Class, day: date) -> None:
         told_of = {"programme": c.programme.id, **row, "told": json.dumps(counts)}
         insert_new(connection, tables.erasure_part, [told_of])
         record(connection, c.programme.id, ERASED, "system", standing.subject, told, day)
-        failpoint(f"erasure.before_commit.{wanted}")
-    failpoint(f"erasure.erased.{wanted}")
+        failpoint("erasure.part_before_commit")
+    failpoint("erasure.part_erased")
 
 
 def _done(c: Campaign, standing: Plan) -> dict[Class, Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from tests.postgresql_server import FORGETFUL, Server, serve
 from tests.unit.ledger import (
     test_approvals,
     test_balance,
+    test_erasing,
     test_hold_decisions,
     test_migrations,
     test_moves_of_money,
@@ -31,6 +32,7 @@ from tests.unit.ledger import (
 )
 from tests.unit.ledger.test_approvals import *  # noqa: F403
 from tests.unit.ledger.test_balance import *  # noqa: F403
+from tests.unit.ledger.test_erasing import *  # noqa: F403
 from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
 from tests.unit.ledger.test_migrations import *  # noqa: F403
 from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
@@ -44,6 +46,7 @@ pytestmark = pytest.mark.component("postgresql")
 MODULES = (
     test_approvals,
     test_balance,
+    test_erasing,
     test_hold_decisions,
     test_migrations,
     test_moves_of_money,

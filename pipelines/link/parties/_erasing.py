@@ -42,7 +42,7 @@ def _erase(party: Party, box: Mailbox, delivery: Delivery) -> None:
         for path in sorted(p for pattern in patterns for p in (party.work / folder).glob(pattern)):
             if not path.name.startswith((REQUESTS, f"result_{REQUESTS}")):
                 path.unlink()
-    for day in party.inputs.glob("????-??-??"):  # what it keyed or took in for the ward
+    for day in party.inputs.glob("????-??-??"):
         for path in day.iterdir():
             path.unlink()
         day.rmdir()
@@ -60,7 +60,8 @@ def _erase(party: Party, box: Mailbox, delivery: Delivery) -> None:
 
 def _statement(party: Party, delivery: Delivery) -> bytes:
     """What is held now, by name and hash; and that nothing is left to hand back."""
-    held = {p.name: p.read_bytes() for p in sorted((party.work / "received").iterdir())}
+    keyed = sorted(party.inputs.glob("????-??-??/*"))  # what it keyed or took in for the ward
+    held = {p.name: p.read_bytes() for p in (*sorted((party.work / "received").iterdir()), *keyed)}
     return to_json(
         {
             "programme": party.programme,
