@@ -14,6 +14,7 @@ from pipelines.files import sync_folder
 from pipelines.intake.staging import kind_of
 from pipelines.ledger.erasing import count_rows
 from pipelines.ledger.personal import Class
+from pipelines.programme import ROOT
 from pipelines.steps.campaign import Campaign
 
 _KINDS = {
@@ -113,7 +114,9 @@ def _staged(c: Campaign) -> Iterator[tuple[Path, Class]]:
 
 
 def _inbox(c: Campaign) -> Iterator[tuple[Path, Class]]:
-    """What came on the ward's own PC, days' folders alone."""
+    """What came on the ward's own PC, days' folders alone; the samples of this repository are nobody's."""
+    if c.inbox.is_relative_to(ROOT / "data"):
+        return
     for path in (p for folder in sorted(c.inbox.glob("????-??-??")) for p in _all(folder)):
         is_list = any(path.name.startswith(name) for name in _lists(c))
         yield path, Class.PROTECTIONS if is_list else Class.RAW_INPUTS
