@@ -61,12 +61,16 @@ class BrokenRule:
 
 @dataclass(frozen=True)
 class Partition:
-    """One dataset on one day: staged (manifest), refused (reasons), or refused first and staged then."""
+    """One dataset on one day: staged (manifest), refused (reasons), or refused first and staged then.
+
+    erased: its rows are erased, the counts in its manifest stay.
+    """
 
     dataset: str
     day: date
     manifest: Manifest | None
     refusals: tuple[str, ...]
+    erased: bool = False
 
     @property
     def state(self) -> State:
@@ -149,8 +153,12 @@ def list_partitions(
     there = {(day, dataset) for dataset in order for day in staging.days(dataset, _FAR)}
     found = [
         Partition(
-            dataset, day, staging.manifest(dataset, day), tuple(reasons.get((day, dataset), ()))
-        )
+            dataset,
+            day,
+            staging.manifest(dataset, day),
+            tuple(reasons.get((day, dataset), ())),
+            staging.is_erased(dataset, day),
+        )  # fmt: skip
         for day, dataset in there | reasons.keys()
     ]
     return sorted(found, key=lambda p: (-p.day.toordinal(), order[p.dataset]))
@@ -168,7 +176,7 @@ def list_files(staging: Staging, partition: Partition) -> list[SourceFile]:
 
 def list_broken_rules(staging: Staging, partition: Partition) -> list[BrokenRule]:
     """The partition's broken rules, rejects first, the most frequent first."""
-    if partition.manifest is None or staging.is_erased(partition.dataset, partition.day):
+    if partition.manifest is None or partition.erased:
         return []
     problems = staging.read(partition.dataset, partition.day, "problems")
     found = [BrokenRule(*key, len(rows), rows[:ROWS_SHOWN]) for key, rows in _by_rule(problems)]

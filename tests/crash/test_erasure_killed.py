@@ -23,7 +23,7 @@ from pipelines.failpoints import VARIABLE
 from pipelines.ledger import tables
 from pipelines.ledger.balance import take_balance
 from pipelines.outputs.paper.reading import page_texts
-from pipelines.steps import closeout, erasure, party_erasure
+from pipelines.steps import closeout, erasure, party_erasure, reports
 from tests.campaign_home import THREE_DAYS, make_ward, run_campaign
 from tests.components import require
 from tests.crash.erasure_places import AT_THE_PARTIES, PLACES
@@ -158,6 +158,10 @@ def test_what_is_erased_says_so(erased):
     with opened(home, inputs) as c:
         with pytest.raises(Erased, match="消去されました"):
             c.people()
+        assert reports.write_all(c)["pages"] > 10
+        assert reports.profile_now(c)["profiled"] == 0
+        pages = [p.read_text("utf-8") for p in (reports.folder(c) / "intake").rglob("*.html")]
+        assert all("消去されました" in page for page in pages if "届いたファイル" in page)
         assert closeout.plan_erasure(c, LAST_END)["needed"] == 0
         assert c.at_rest.partitions(SEARCH_LIST) == []
 

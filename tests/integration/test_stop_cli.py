@@ -1,4 +1,4 @@
-"""`kyufu stop`, `kyufu resume` and `kyufu erasure` in processes of their own, by people whom a real Airflow signs in."""
+"""`kyufu stop`, `resume` and `erasure` in processes of their own, by people whom a real Airflow signs in."""
 
 import shutil
 import subprocess
