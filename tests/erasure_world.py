@@ -2,7 +2,9 @@
 
 import csv
 import json
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -10,11 +12,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipelines.campaign import rehearsal_link
+from pipelines.failpoints import VARIABLE
 from pipelines.ledger import recoveries, tables
 from pipelines.ledger.holds import Choice
 from pipelines.link.session import open_session
 from pipelines.programme import Settings, load_programme
-from pipelines.steps import closeout, erasure, holds, payments, results, stray_money
+from pipelines.steps import closeout, erasure, holds, party_erasure, payments, results, stray_money
 from pipelines.steps.approvals import rehearse
 from pipelines.steps.campaign import Campaign, open_campaign
 from pipelines.steps.roles import Actor, Role
@@ -23,6 +26,7 @@ from tests.campaign_home import PROGRAMME, sqlite_url
 
 LAST, ASKED, BANK_ASKED = date(2020, 6, 17), date(2020, 8, 31), date(2021, 3, 31)
 FIRST_END, LAST_END = date(2020, 12, 1), date(2026, 4, 1)
+SECONDS = 300.0  # a limit for what never ends, not a speed
 WHY = "窓口で確認した"
 STEWARD = Actor("steward", frozenset({Role.STEWARD}))
 APPROVERS = (
@@ -103,6 +107,31 @@ def erase(c: Campaign, day: date) -> dict[str, object]:
         for actor in APPROVERS:
             erasure.approve(c, actor, day)
     return erasure.run(c, day)
+
+
+def erase_at(home: Path, inputs: Path, day: date) -> None:
+    """`erase`, with the campaign opened for it."""
+    with opened(home, inputs) as c:
+        erase(c, day)
+
+
+def ask(home: Path, inputs: Path, day: date) -> None:
+    """Ask the parties whose time has come, and take their certificates once they came."""
+    with linked(home, inputs, day) as c:
+        last_moment = time.monotonic() + SECONDS
+        while True:
+            closeout.ask_parties(c, day)
+            due = [one for one in party_erasure.standing(c) if one.ask_on <= day]
+            if all(one.certified_on for one in due):
+                return
+            assert time.monotonic() < last_moment, "a certificate does not come"
+            time.sleep(0.2)
+
+
+def play(work: Callable[..., None], place: str, *arguments: object) -> None:
+    """Do something in this process, which is to die at the place."""
+    os.environ[VARIABLE] = place
+    work(*arguments)
 
 
 def canaries(inputs: Path) -> list[str]:

@@ -158,7 +158,7 @@ def list_partitions(
             staging.manifest(dataset, day),
             tuple(reasons.get((day, dataset), ())),
             staging.is_erased(dataset, day),
-        )  # fmt: skip
+        )
         for day, dataset in there | reasons.keys()
     ]
     return sorted(found, key=lambda p: (-p.day.toordinal(), order[p.dataset]))

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from datetime import date
 
 import pytest
@@ -19,11 +18,10 @@ import sqlalchemy as sa
 from pipelines.at_rest.store import SEARCH_LIST, Erased, beside
 from pipelines.evidence.audit import verify
 from pipelines.evidence.history import read_history
-from pipelines.failpoints import VARIABLE
 from pipelines.ledger import tables
 from pipelines.ledger.balance import take_balance
 from pipelines.outputs.paper.reading import page_texts
-from pipelines.steps import closeout, erasure, party_erasure, reports
+from pipelines.steps import closeout, erasure, reports
 from tests.campaign_home import THREE_DAYS, make_ward, run_campaign
 from tests.components import require
 from tests.crash.erasure_places import AT_THE_PARTIES, PLACES
@@ -32,50 +30,29 @@ from tests.erasure_world import (
     BANK_ASKED,
     FIRST_END,
     LAST_END,
+    ask,
     canaries,
-    erase,
+    erase_at,
     finish,
-    linked,
     opened,
+    play,
     standing,
     states,
 )
 
-_PROCESSES = multiprocessing.get_context("fork")
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.erasure_world"])
 EVERY = 1 if os.environ.get("KYUFU_EVERY_COMMIT") else 4
-SECONDS = 60.0  # a limit for what never ends, not a speed
-
-
-def _erase(home, inputs, day):
-    with opened(home, inputs) as c:
-        erase(c, day)
-
-
-def _ask(home, inputs, day):
-    """Ask, and take the certificates once they came."""
-    with linked(home, inputs, day) as c:
-        last_moment = time.monotonic() + SECONDS
-        while True:
-            closeout.ask_parties(c, day)
-            due = [one for one in party_erasure.standing(c) if one.ask_on <= day]
-            if all(one.certified_on for one in due):
-                return
-            assert time.monotonic() < last_moment, "a certificate does not come"
-            time.sleep(0.2)
+SECONDS = 600.0  # a limit for what never ends, not a speed
 
 
 def _killed(work, place, *arguments):
     """Do it in a process of its own that dies at the place."""
-
-    def play():
-        os.environ[VARIABLE] = place
-        work(*arguments)
-        os._exit(0)
-
-    process = _PROCESSES.Process(target=play)
+    process = _PROCESSES.Process(target=play, args=(work, place, *arguments))
     process.start()
-    process.join(SECONDS * 5)
+    process.join(SECONDS)
     code = process.exitcode
+    assert code is not None, "it does not end"
     process.close()
     return code == -signal.SIGKILL
 
@@ -90,13 +67,13 @@ def erased(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     finish(home, inputs)
     before = (sum(standing([home], words).values()), _told(home, inputs))
-    kills += [_killed(_ask, place, home, inputs, ASKED) for place in AT_THE_PARTIES]
-    _ask(home, inputs, ASKED)
-    kills += [_killed(_erase, place, home, inputs, FIRST_END) for place in PLACES[::EVERY]]
-    _erase(home, inputs, FIRST_END)
-    _ask(home, inputs, BANK_ASKED)
-    kills += [_killed(_erase, place, home, inputs, LAST_END) for place in PLACES[1 :: EVERY * 2]]
-    _erase(home, inputs, LAST_END)
+    kills += [_killed(ask, place, home, inputs, ASKED) for place in AT_THE_PARTIES]
+    ask(home, inputs, ASKED)
+    kills += [_killed(erase_at, place, home, inputs, FIRST_END) for place in PLACES[::EVERY]]
+    erase_at(home, inputs, FIRST_END)
+    ask(home, inputs, BANK_ASKED)
+    kills += [_killed(erase_at, place, home, inputs, LAST_END) for place in PLACES[1 :: EVERY * 2]]
+    erase_at(home, inputs, LAST_END)
     yield home, inputs, words, before, kills
     shutil.rmtree(folder)
 
