@@ -68,7 +68,7 @@ bench: setup ## time, memory and accuracy: intake, linkage, claims, a peak day o
 soak: setup ## damage 5,000 inputs, kill 300 campaigns' processes, repeat 25 Airflow runs: prove every outcome (SEED)
 	$(BIN)/python -m tests.soak.intake --mutations $(MUTATIONS) --seed $(SEED)
 	$(BIN)/python -m tests.soak.kills --kills $(KILLS) --seed $(SEED)
-	KYUFU_EVERY_COMMIT=1 $(BIN)/python -m pytest tests/crash/test_money_killed.py tests/crash/test_money_killed_postgresql.py
+	KYUFU_EVERY_COMMIT=1 $(BIN)/python -m pytest tests/crash/test_money_killed.py tests/crash/test_money_killed_postgresql.py tests/crash/test_erasure_killed.py
 	$(BIN)/python -m tests.soak.backfills --repeats $(REPEATS) --seed $(SEED)
 
 synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)

@@ -154,5 +154,9 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     do("results.settle", results.settle)
     do("results.letters", results.draft_letters)
     do("closeout.lapse", closeout.lapse)
+    do("closeout.parties", closeout.ask_parties)
+    if (drafted := do("closeout.erasure", closeout.plan_erasure))["needed"]:
+        rehearse(c, drafted, day)
+    do("closeout.erase", closeout.erase)
     do("closeout.holdings", closeout.list_holdings)
     do("closeout.balance", closeout.balance)

@@ -16,6 +16,7 @@ from pipelines import (
     cli_cash,
     cli_deliveries,
     cli_disclosures,
+    cli_erasure,
     cli_evidence,
     cli_holds,
     cli_incident,
@@ -61,6 +62,7 @@ app.add_typer(cli_audit.audit, name="audit")
 app.add_typer(cli_roster.roster, name="roster")
 app.add_typer(cli_incident.incident, name="incident")
 app.command()(cli_evidence.evidence)
+app.add_typer(cli_erasure.erasure, name="erasure")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 
@@ -163,6 +165,10 @@ def status(
     console.print(" → ".join(found.steps) or "申請書は未発送です。")
     for line in (*found.claims, *found.mail):
         console.print(escape(line))
+    console.print(f"状態: {found.state} {found.codes}")
+    if not found.events:
+        return
+    console.print(f"申請書: {found.form}")
     table = Table("業務日", "状態", "きっかけ", "コード")
     for event in found.events:
         table.add_row(*event)

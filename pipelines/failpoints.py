@@ -35,6 +35,18 @@ process does. ``any:0`` counts every place in ``passed`` and ends nothing.
 | accounts.read | the bank's answer about accounts is read, nothing of it is in the ledger |
 | results.read | the bank's result is read, nothing of it is in the ledger |
 | results.settled | the result is in the ledger, the caller does not know it yet |
+| erasure.asked | a party's request to return and to erase is in the ledger, nothing of it is sent |
+| erasure.party_certified | a party's certificate is entered, the caller does not know it yet |
+| erasure.planned | an erasure is planned, the caller does not know it yet |
+| erasure.listed | what will be searched for is kept, nothing is erased yet |
+| erasure.keys_destroyed | a class's keys are destroyed, its files are there |
+| erasure.files_gone | its files are gone, its rows are there |
+| erasure.part_before_commit | its rows are erased in the transaction, nothing is committed |
+| erasure.part_erased | it is erased and marked, the caller does not know it yet |
+| erasure.shrunk | the database is made anew without what was erased |
+| erasure.searched | the search found nothing, the certificate is not made yet |
+| erasure.signed | the certificate is signed, the ledger does not know it |
+| erasure.certified | the ledger knows it, the list of what was searched for is still there |
 
 STEP is the name under which the ledger keeps the step: ``forms.build``, ``claims.decide``, …
 """

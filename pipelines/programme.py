@@ -78,6 +78,7 @@ class People(Part):
     protection_approvals: int = Field(ge=2)
     forms_approvals: int = Field(ge=1)
     money_approvals: int = Field(ge=2)
+    erasure_approvals: int = Field(default=2, ge=2)
 
 
 class ListLimits(Part):
@@ -135,6 +136,13 @@ class Subcontractor(Part):
     items: str
 
 
+class PartyErasure(Part):
+    """When a party is asked to return and to erase what it holds; its certificate is due certificate_days later."""
+
+    ask_on: date
+    certificate_days: int = Field(ge=1)
+
+
 class Party(Part):
     """A receiver or sender on the link.
 
@@ -148,6 +156,7 @@ class Party(Part):
     contract: Period
     subcontractors: tuple[Subcontractor, ...] = ()
     acknowledge_days: int = Field(default=1, ge=1)
+    erasure: PartyErasure | None = None
 
 
 class Handler(Part):
@@ -195,7 +204,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected", "note"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -203,6 +212,8 @@ class Disclosure(Part):
 
     @model_validator(mode="after")
     def _parents_are_fields(self) -> "Disclosure":
+        if self.people == "note" and (self.fields or self.derived):
+            raise ValueError("a disclosure about nobody has no fields")
         for column, parents in self.derived.items():
             missing = sorted(set(parents) - set(self.fields))
             if missing:
@@ -432,6 +443,11 @@ class Demonstration(Part):
 
 Severity = Literal["block", "review", "note"]
 
+RetentionClass = Literal[
+    "attachments", "raw_inputs", "quarantine", "staging", "outgoing_copies", "protections", "claim_details",
+    "payment_records", "backups",
+]  # fmt: skip
+
 
 class Programme(Part):
     """The whole programme file."""
@@ -458,7 +474,7 @@ class Programme(Part):
     mail: Mail
     postcard: Postcard
     non_payment: NonPayment
-    retention: dict[str, date]
+    retention: dict[RetentionClass, date]
     demonstration: Demonstration | None = None
 
     @model_validator(mode="after")
@@ -509,6 +525,21 @@ class Programme(Part):
                 raise ValueError(f"{what} named twice: {twice}")
         return self
 
+    @model_validator(mode="after")
+    def _erasures(self) -> "Programme":
+        """Whoever is asked to erase can be asked: over its connection, by a disclosure about nobody."""
+        asking = {d.id for d in self.disclosures if d.people == "note"}
+        for party in self.parties:
+            if party.erasure and not party.connection.holds(party.erasure.ask_on):
+                raise ValueError(
+                    f"party {party.id!r} is asked to erase outside its connection {party.connection}"
+                )
+            if party.erasure and f"erasure_{party.id}" not in asking:
+                raise ValueError(
+                    f"party {party.id!r} is asked to erase without a disclosure 'erasure_{party.id}'"
+                )
+        return self
+
     @property
     def id(self) -> str:
         """The programme's id, part of every key."""
@@ -552,18 +583,30 @@ class Programme(Part):
 
 
 class Settings(Part):
-    """Where this installation reads and writes."""
+    """Where this installation reads and writes.
+
+    keys: the keys of stored bytes, outside the home; beside it unless told. backups: the folder into which the ward
+    puts its copies of the home and the ledger. airflow: the folder of Airflow's own database and logs. search: further
+    folders that are looked through before an erasure is certified.
+    """
 
     programme_path: Path
     home: Path
     inputs: Path
     ledger_url: str
+    keys: Path | None = None
+    backups: Path | None = None
+    airflow: Path | None = None
+    search: tuple[Path, ...] = ()
 
 
 def settings_from_environment() -> Settings:
-    """The settings of this process: KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL.
+    """The settings of this process.
 
-    Defaults are the embedded ones: the Shinjuku programme, `var/run`, the committed samples, SQLite in the home.
+    KYUFU_PROGRAMME, KYUFU_HOME, KYUFU_INPUTS, KYUFU_LEDGER_URL, KYUFU_KEYS, KYUFU_BACKUPS, KYUFU_SEARCH (folders,
+    joined by a colon), and Airflow's AIRFLOW_HOME.
+    Defaults are the embedded ones: the Shinjuku programme, `var/run`, the committed samples, SQLite in the home, keys
+    beside the home.
     """
     home = Path(os.environ.get("KYUFU_HOME", ROOT / "var" / "run")).absolute()
     programme = os.environ.get("KYUFU_PROGRAMME", ROOT / "programmes" / "shinjuku-2020.toml")
@@ -572,7 +615,17 @@ def settings_from_environment() -> Settings:
         home=home,
         inputs=Path(os.environ.get("KYUFU_INPUTS", ROOT / "data" / "samples" / "ward")).absolute(),
         ledger_url=os.environ.get("KYUFU_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite'}"),
+        keys=_folder("KYUFU_KEYS"),
+        backups=_folder("KYUFU_BACKUPS"),
+        airflow=_folder("AIRFLOW_HOME"),
+        search=tuple(
+            Path(name).absolute() for name in os.environ.get("KYUFU_SEARCH", "").split(":") if name
+        ),
     )
+
+
+def _folder(variable: str) -> Path | None:
+    return Path(os.environ[variable]).absolute() if os.environ.get(variable) else None
 
 
 def airflow_url_from_environment() -> str:

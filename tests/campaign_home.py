@@ -1,5 +1,6 @@
 """Whole campaigns for tests: a synthetic ward, `kyufu campaign` as a real process, and what it leaves behind."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from data.synthetic_ward import generate
+from pipelines.at_rest.store import OUTGOING_COPIES, AtRest, beside
 from pipelines.ledger import tables
 from pipelines.ledger.balance import take_balance
 from pipelines.ledger.engine import open_engine
@@ -89,13 +91,35 @@ def final_state(home: Path, url: str | None = None) -> dict[str, object]:
     return {
         **{name: rows(home, name, url=url) for name in DECIDED},
         "release": rows(home, "release", RELEASED, url),
-        "payloads": {p.parent.name: _hash(p) for p in (home / "releases").glob("*/payload")},
+        "payloads": {
+            p.parent.name: sha256(stored_payload(p)).hexdigest() for p in (home / "releases").glob("*/payload")
+        },
         "posted": {p.name: p.read_text() for p in bank.iterdir()} if bank.is_dir() else {},
         "at the parties": sorted(
             str(p.relative_to(home)) for p in (home / "link" / "homes").glob("*/inbox/*") if p.name != "business_date"
         ),
         "staged": sorted(str(p.relative_to(home)) for p in (home / "staging").glob("*/*")),
     }  # fmt: skip
+
+
+def stored_payload(path: Path) -> bytes:
+    """What `HOME/releases/NAME/payload` holds."""
+    return AtRest(path.parents[2]).read(OUTGOING_COPIES, path.parent.name, path)
+
+
+def stored_people(payload: Path) -> list[str]:
+    """Whom the release with that payload is about: person ids."""
+    path = payload.with_name("people.json")
+    about = AtRest(path.parents[2]).read(OUTGOING_COPIES, path.parent.name, path)
+    return list(json.loads(about)["people"])
+
+
+def copy_home(home: Path, to: Path) -> Path:
+    """A copy of a home with the keys of its stored bytes."""
+    shutil.copytree(home, to)
+    if beside(home).is_dir():
+        shutil.copytree(beside(home), beside(to))
+    return to
 
 
 def faults(home: Path, url: str | None = None) -> list[str]:
@@ -136,7 +160,3 @@ def _commands() -> list[tuple[int, str]]:
         except OSError:  # it ended meanwhile
             continue
     return found
-
-
-def _hash(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

@@ -109,6 +109,12 @@ class Guard:
             )
 
 
+NOBODY = Guard(
+    frozenset(), frozenset, tuple, {}, 0, lambda _people: Register(lambda _b, _h: (), lambda: ())
+)
+"""For a release about nobody, which must be possible after the protections are erased."""
+
+
 def _too_old(source: ListSource, newest: date, age: int, limit: int) -> str:
     return (
         f"{source.dataset}({source.department})の名簿は{newest}のもので{age}日前です(上限{limit}日)。"
@@ -149,6 +155,18 @@ def assert_way(disclosure: Disclosure, recipient: str, medium: str) -> None:
             f"(媒体: {disclosure.medium}、{disclosure.basis})。送りません。",
             "MEDIUM",
         )
+
+
+def assert_note(
+    disclosure: Disclosure, columns: tuple[str, ...], people: frozenset[str], payload: bytes
+) -> None:
+    """Refuse anything about anybody: such a release is a short note in ASCII, which no name and no address is.
+
+    Raises:
+        DisclosureRefused: it names a column or a person, or is not such a note.
+    """
+    if columns or people or not payload.isascii():
+        raise DisclosureRefused(f"{disclosure.id}: 個人に関する内容は含められません。", "PEOPLE")
 
 
 def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) -> None:

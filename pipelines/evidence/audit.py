@@ -6,10 +6,13 @@ names records by number, files and batches by name, and nobody.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.at_rest.cipher import StoredBytesDamaged
+from pipelines.at_rest.store import OUTGOING_COPIES, KeyMissing, KeyRefused
 from pipelines.evidence import audit_handlers
 from pipelines.evidence.audit_handlers import read_detail
 from pipelines.intake.staging import sha256
@@ -18,6 +21,7 @@ from pipelines.ledger.balance import take_balance
 from pipelines.ledger.store import EVENTS, chain_faults, events_digest, newest_of_person, read_chain
 from pipelines.steps import concerned, manifests
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.erasure import ERASED
 from pipelines.steps.manifests import Stored
 from pipelines.steps.outbox import folder
 
@@ -96,11 +100,14 @@ def _events(connection: sa.Connection, programme: str, own: Chain) -> Iterator[s
     """The entitlements' events against the chain, and the states against the events."""
     v, e = tables.entitlement_event, tables.entitlement
     ranges = []
+    erased, bound = _bound(own)
+    if bound and _events_now(connection, programme, bound["events"]) != bound["events"]:
+        yield f"消去した人の状態の記録: 消去のときの監査記録{erased}番と合いません"
     for number, _, cause, detail in _of(own, EVENTS):
         first, last = int(detail.get("first", 0)), int(detail.get("last", 0))
         ranges.append((first, last))
         told = (detail.get("count"), detail.get("sha256"))
-        if events_digest(connection, first, last) != told:
+        if number > erased and events_digest(connection, first, last) != told:
             yield f"状態の記録{first}番から{last}番({cause}): 監査記録{number}番と合いません"
     ids = connection.execute(
         sa.select(v.c.event_id).where(v.c.programme == programme).order_by(v.c.event_id)
@@ -121,6 +128,25 @@ def _events(connection: sa.Connection, programme: str, own: Chain) -> Iterator[s
         else "記録のない対象者がいます"
         for number in parted
     )
+
+
+def _bound(own: Chain) -> tuple[int, dict[str, Any]]:
+    """(number of the record, what it binds) of the erasure that made persons into digests; (0, {}) without one.
+
+    What the chain says of events and payments before it cannot be made again; they were compared a last time then.
+    """
+    for number, _, _, detail in _of(own, ERASED):
+        if "bound" in detail:
+            return number, detail["bound"]
+    return 0, {}
+
+
+def _events_now(
+    connection: sa.Connection, programme: str, told: Mapping[str, Any]
+) -> dict[str, Any]:
+    first, last = told["first"], told["last"]
+    count, digest = events_digest(connection, first, last, programme)
+    return {"first": first, "last": last, "count": count, "sha256": digest}
 
 
 def _outside(ids: Iterable[int], ranges: Sequence[tuple[int, int]]) -> Iterator[int]:
@@ -201,6 +227,8 @@ def _batches(connection: sa.Connection, programme: str, own: Chain) -> Iterator[
     """Every batch and its payments against what was declared, account by account and yen by yen."""
     voided, batches = _voided(own), _rows(connection, tables.batch, programme)
     drafted = {batch: (number, detail) for number, _, batch, detail in _of(own, "batch.drafted")}
+    at, bound = _bound(own)
+    contents: dict[str, str] = bound.get("batches", {})
     for row in batches:
         batch = row["batch_id"]
         if batch not in drafted:
@@ -211,7 +239,8 @@ def _batches(connection: sa.Connection, programme: str, own: Chain) -> Iterator[
         if (row["payments"], row["sum_yen"], row["content_hash"]) != declared:
             yield f"振込 {batch}: 台帳の件数・金額・内容が監査記録{number}番と違います"
         held = payments.read_batch(connection, programme, batch)
-        if payments.content_hash(held) != told.get("content"):
+        number = at if batch in contents else number
+        if payments.content_hash(held) != contents.get(batch, told.get("content")):
             yield f"振込 {batch}: 支払の宛先か金額が監査記録{number}番の内容と違います"
         if (row["state"] == "rejected") != (batch in voided):
             yield f"振込 {batch}: 台帳の状態{row['state']}が取消しの監査記録と違います"
@@ -289,12 +318,12 @@ def _stored_bytes(c: Campaign, releases: Chain) -> Iterator[str]:
     """What lies in HOME/releases against the hashes in the ledger."""
     for row in releases:
         for file, wanted in (("payload", row["sha256"]), ("sealed.p7m", row["sealed_sha256"])):
-            path = folder(c, row["name"]) / file
-            if wanted is None:
+            if wanted is None or c.at_rest.is_erased(OUTGOING_COPIES, row["name"]):
                 continue
+            path = folder(c, row["name"]) / file
             if not path.is_file():
                 yield f"保存データ {row['name']}/{file}: ありません"
-            elif sha256(path.read_bytes()) != wanted:
+            elif _stored_hash(c, row["name"], path) != wanted:
                 yield f"保存データ {row['name']}/{file}: 台帳のハッシュと違います"
 
 
@@ -313,6 +342,14 @@ def _people_kept(c: Campaign, own: Chain) -> Iterator[str]:
         for name, digest in sorted(wanted.items())
         if concerned.kept_sha256(c, name) != digest
     )
+
+
+def _stored_hash(c: Campaign, name: str, path: Path) -> str | None:
+    """SHA-256 of what was stored; None where it cannot be read as what was stored."""
+    try:
+        return sha256(c.at_rest.read(OUTGOING_COPIES, name, path))
+    except (StoredBytesDamaged, KeyRefused, KeyMissing):
+        return None
 
 
 def _manifests(

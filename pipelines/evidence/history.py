@@ -11,6 +11,7 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import mail, tables
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.roles import Act, Actor
 from pipelines.steps.showings import record_showing
 
@@ -38,6 +39,18 @@ class History:
     mail: tuple[str, ...]
 
 
+ERASED = History("消去済み(保存期間が終わりました)", "", "", (), (), (), ())
+
+
+def _is_erased(c: Campaign, connection: sa.Connection, resident_id: str) -> bool:
+    """Whether somebody of that number was eligible and is erased; nothing more is known."""
+    e = tables.entitlement
+    query = sa.select(sa.func.count()).where(
+        e.c.programme == c.programme.id, e.c.person_id == pseudonym(c, f"R{resident_id}")
+    )
+    return bool(connection.execute(query).scalar_one())
+
+
 def inquire(c: Campaign, resident_id: str, actor: Actor, purpose: str, day: date) -> History:
     """The history of one resident for a person whose session allows it.
 
@@ -63,6 +76,9 @@ def read_history(
         row = connection.execute(
             sa.select(e).filter_by(programme=c.programme.id, resident_id=resident_id)
         ).mappings().one_or_none()  # fmt: skip
+        if row is None and _is_erased(c, connection, resident_id):
+            record_showing(c, connection, event, actor, purpose, [f"R{resident_id}"], day)
+            return ERASED
         if row is None:
             raise KyufuError("その住民番号の対象者はいません。番号(10桁)を確認してください。")
         events = connection.execute(

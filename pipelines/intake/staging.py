@@ -1,11 +1,12 @@
 """Staging: one folder a dataset and day, in it one folder a version, with its tables in Parquet and its manifest.
 
 `HOME/staging/<dataset>/dt=YYYY-MM-DD/v=001/` holds `<table>.parquet`, `quarantine_<table>.parquet`, `problems.parquet`,
-`manifest.json` and, under `source/`, the files as they came. A version is written beside its final name, synced to the
-disk and renamed, so it exists whole or not at all, and it is never changed afterwards. The newest version is the
-highest one. Staging the same bytes under the same rules with the same mending again changes nothing and must give the
-same tables; other bytes, a mending, or other rules that give something else make the next version. The old ones stay
-until closeout.
+`manifest.json` and, under `source/`, the files as they came. All but the manifest are encrypted (`pipelines.at_rest`):
+the partition's tables, what is in quarantine, and the files as they came, each under a key of its own. A version is
+written beside its final name, synced to the disk and renamed, so it exists whole or not at all, and it is never changed
+afterwards. The newest version is the highest one. Staging the same bytes under the same rules with the same mending
+again changes nothing and must give the same tables; other bytes, a mending, or other rules that give something else
+make the next version. The old ones stay until they are erased.
 """
 
 import hashlib
@@ -23,6 +24,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.at_rest.cipher import EncryptingFile, plain_size
+from pipelines.at_rest.store import QUARANTINE, RAW_INPUTS, STAGING, AtRest, Erased
 from pipelines.errors import InputMissing, KyufuError
 from pipelines.files import sync_folder, write_whole
 from pipelines.intake.locks import DatasetLocks
@@ -40,7 +43,7 @@ class Manifest:
     them; mending: SHA-256 over these, empty without any. schema_version: of the rules and the layout that were applied.
     against: dataset -> [day, version] of the staged partitions that hold what its rows name; restaging the same bytes
     is judged against the same ones. run_key: names what the version is made of, so that equal runs have equal keys.
-    tables: table name -> SHA-256 of its Parquet file.
+    tables: table name -> SHA-256 of its Parquet file, before it is encrypted.
     """
 
     dataset: str
@@ -109,9 +112,10 @@ class WithColumns:
 class Staging:
     """The staging area below a home folder."""
 
-    def __init__(self, home: Path, wait_seconds: float = 600) -> None:
+    def __init__(self, home: Path, wait_seconds: float = 600, keys: Path | None = None) -> None:
         """Remember where staging lies, and how long to wait for another process; nothing is created yet."""
         self.root = home / "staging"
+        self.at_rest = AtRest(home, keys)
         self._locks = DatasetLocks(home, wait_seconds)
 
     def holding(self, dataset: str) -> AbstractContextManager[None]:
@@ -173,29 +177,56 @@ class Staging:
 
         Raises:
             InputMissing: the day, or that version of it, is not staged.
+            Erased: it was erased.
             KyufuError: an older Kyufu staged the newest version without a column that is read.
         """
         path = self.folder(dataset, day, version) / f"{table}.parquet"
+        self._assert_not_erased(kind_of(table), dataset, day)
         if not path.is_file():
             raise InputMissing(
                 f"{dataset} {day} は取り込まれていません。先に取り込みを実行してください。"
             )
+        parquet = self._open(path, dataset, day)
         if version in (None, max(self.versions(dataset, day), default=None)):
-            _assert_whole(path, dataset, day, table, columns)
-        return pq.read_table(path, columns=columns, partitioning=None)
+            _assert_whole(pq.read_schema(parquet), dataset, day, table, columns)
+            parquet.seek(0)
+        return pq.read_table(parquet, columns=columns, partitioning=None)
+
+    def is_erased(self, dataset: str, day: date, kind: str = STAGING) -> bool:
+        """Whether a day's tables (or its files as they came, or its quarantine) were erased."""
+        return self.at_rest.is_erased(kind, partition_name(dataset, day))
+
+    def source_size(self, dataset: str, day: date, name: str) -> int | None:
+        """How many bytes a file of the newest version had; None where it is not there, or no longer."""
+        path = self.folder(dataset, day) / "source" / name
+        return plain_size(path) if path.is_file() else None
+
+    def _assert_not_erased(self, kind: str, dataset: str, day: date) -> None:
+        if self.is_erased(dataset, day, kind):
+            raise Erased(f"{dataset} {day}: 保存期間が終わり、消去されました。もう読めません。")
+
+    def _open(self, path: Path, dataset: str, day: date) -> pa.BufferReader:
+        kind = kind_of(path.stem)
+        return pa.BufferReader(self.at_rest.read(kind, partition_name(dataset, day), path))
 
     def sources(self, dataset: str, day: date, version: int | None = None) -> dict[str, bytes]:
         """The files of a version as they came, by name.
 
         Raises:
             InputMissing: it is not staged.
+            Erased: it was erased.
             KyufuError: a kept file is not the one that the manifest names.
         """
         manifest = self.manifest(dataset, day, version)
         if manifest is None:
             raise InputMissing(f"{dataset} {day} は取り込まれていません。")
+        self._assert_not_erased(RAW_INPUTS, dataset, day)
         folder = self.folder(dataset, day, manifest.version) / "source"
-        files = {name: (folder / name).read_bytes() for name in manifest.sources}
+        partition = partition_name(dataset, day)
+        files = {
+            name: self.at_rest.read(RAW_INPUTS, partition, folder / name)
+            for name in manifest.sources
+        }
         for name, data in files.items():
             if sha256(data) != manifest.sources[name]:
                 raise KyufuError(
@@ -240,7 +271,12 @@ class Staging:
         beside.mkdir(parents=True, mode=0o700)
         try:
             hashes = {
-                name: write_parquet(table, beside / f"{name}.parquet")
+                name: write_parquet(
+                    table,
+                    beside / f"{name}.parquet",
+                    self.at_rest,
+                    partition_name(manifest.dataset, day),
+                )
                 for name, table in tables.items()
             }
             made = replace(manifest, tables=hashes)
@@ -251,7 +287,9 @@ class Staging:
                 _assert_other_rules(newest, made, different)
             made = replace(made, version=newest.version + 1 if newest else 1)
             for name, data in sources.items():
-                write_whole(beside / "source" / name, data)
+                self.at_rest.write(
+                    RAW_INPUTS, partition_name(made.dataset, day), beside / "source" / name, data
+                )
             text = json.dumps(asdict(made), sort_keys=True, indent=1)
             write_whole(beside / "manifest.json", text.encode())
             self._publish(beside, final / f"v={made.version:03d}")
@@ -272,9 +310,14 @@ class Staging:
             for name in names
             if name not in staged.tables
             or name not in made.tables
-            or not _read(folder, name).equals(_read(beside, name))
+            or not self._table(folder, made, name).equals(self._table(beside, made, name))
         ]
         return staged.differences(made) + changed
+
+    def _table(self, folder: Path, made: Manifest, name: str) -> pa.Table:
+        day = date.fromisoformat(made.day)
+        parquet = self._open(folder / f"{name}.parquet", made.dataset, day)
+        return pq.read_table(parquet, partitioning=None)
 
     def _publish(self, beside: Path, final: Path) -> None:
         """Sync a folder and rename it, so that the name never stands for less than the whole."""
@@ -291,11 +334,21 @@ class Staging:
             shutil.rmtree(left, ignore_errors=True)
 
 
+def partition_name(dataset: str, day: date) -> str:
+    """What names a partition's keys."""
+    return f"{dataset}/dt={day.isoformat()}"
+
+
+def kind_of(table: str) -> str:
+    """The class of stored bytes that a staged table belongs to: what waits to be mended may end on another day."""
+    return QUARANTINE if table.startswith(("quarantine_", "mending")) else STAGING
+
+
 def _assert_whole(
-    path: Path, dataset: str, day: date, table: str, columns: list[str] | None
+    schema: pa.Schema, dataset: str, day: date, table: str, columns: list[str] | None
 ) -> None:
     """The columns to be read, and the key beside every date, are there; rechecking adds what a later Kyufu makes."""
-    there = set(pq.read_schema(path).names)
+    there = set(schema.names)
     wanted = set(columns or ())
     if columns is None:
         keys = {t.name: t.date_keys for t in DATASETS.get(dataset, ())}
@@ -308,10 +361,6 @@ def _assert_whole(
         )
 
 
-def _read(folder: Path, name: str) -> pa.Table:
-    return pq.read_table(folder / f"{name}.parquet", partitioning=None)
-
-
 def _assert_other_rules(staged: Manifest, made: Manifest, different: list[str]) -> None:
     """Only other rules may make something else of the same bytes; that is then the next version."""
     if staged.schema_version == made.schema_version:
@@ -322,29 +371,33 @@ def _assert_other_rules(staged: Manifest, made: Manifest, different: list[str]) 
         )
 
 
-def write_parquet(table: pa.Table | WithColumns, path: Path) -> str:
-    """Write a Parquet file beside its name, read its footer back, sync and rename it; returns its SHA-256."""
-    beside = path.with_name(f".{path.name}.tmp")
-    if isinstance(table, WithColumns):
-        _write_slices(table.slices(), beside)
-    else:
-        pq.write_table(table, beside, compression="zstd")
-    if pq.read_metadata(beside).num_rows != table.num_rows:
+def write_parquet(
+    table: pa.Table | WithColumns, path: Path, at_rest: AtRest, partition: str
+) -> str:
+    """Write a Parquet file encrypted beside its name, read its footer back, and rename it.
+
+    Returns the SHA-256 of what was encrypted: the same table has the same one on every installation.
+    """
+    beside, kind = path.with_name(f".{path.name}.tmp"), kind_of(path.stem)
+    with at_rest.writing(kind, partition, beside, path.name) as file:
+        if isinstance(table, WithColumns):
+            _write_slices(table.slices(), file)
+        else:
+            pq.write_table(table, pa.PythonFile(file, "w"), compression="zstd")
+    written = at_rest.opened(kind, partition, path.name, beside.read_bytes())
+    if pq.read_metadata(pa.BufferReader(written)).num_rows != table.num_rows:
         raise KyufuError(
             f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。"
         )
-    with beside.open("rb+") as file:
-        os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     beside.rename(path)
-    return digest
+    return file.sha256
 
 
-def _write_slices(slices: Iterator[pa.Table], path: Path) -> None:
+def _write_slices(slices: Iterator[pa.Table], file: EncryptingFile) -> None:
     """Write one slice in a thread of its own while the next one is made; a row group each."""
     first = next(slices)
     with (
-        pq.ParquetWriter(path, first.schema, compression="zstd") as writer,
+        pq.ParquetWriter(pa.PythonFile(file, "w"), first.schema, compression="zstd") as writer,
         ThreadPoolExecutor(max_workers=1) as thread,
     ):
         writing = thread.submit(writer.write_table, first)

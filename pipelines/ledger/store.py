@@ -255,13 +255,17 @@ def record_events(
         record(connection, programme, EVENTS, "system", cause, detail, day)
 
 
-def events_digest(connection: sa.Connection, first: int, last: int) -> tuple[int, str]:
-    """(how many, SHA-256) of the entitlement events with numbers from first to last."""
+def events_digest(
+    connection: sa.Connection, first: int, last: int, programme: str | None = None
+) -> tuple[int, str]:
+    """(how many, SHA-256) of the entitlement events with numbers from first to last, of one programme if told."""
     v = tables.entitlement_event.c
     columns = (
         v.event_id, v.person_id, v.from_state, v.to_state, v.cause, v.reference, v.codes, v.business_date
     )  # fmt: skip
     query = sa.select(*columns).where(v.event_id.between(first, last)).order_by(v.event_id)
+    if programme is not None:
+        query = query.where(v.programme == programme)
     count, digest = 0, hashlib.sha256(b"[")
     result = connection.execute(query)
     while rows := result.cursor.fetchmany(_HASHED_AT_ONCE):  # as the driver gives them

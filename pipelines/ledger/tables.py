@@ -665,3 +665,52 @@ claim_letter = sa.Table(
     sa.Column("business_date", sa.Date, nullable=False),
     sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
 )  # fmt: skip
+
+# An erasure, numbered: what two people agree to (content, as JSON), and how far it is.
+erasure = sa.Table(
+    "erasure", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("planned_on", sa.Date, nullable=False),
+    sa.Column("drafter", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("certified_on", sa.Date),
+    sa.Column("certificate_sha256", sa.Text),
+    sa.CheckConstraint("number > 0", name="number_positive"),
+    sa.CheckConstraint("state in ('planned', 'replaced', 'begun', 'searched', 'certified')", name="state_known"),
+    sa.CheckConstraint(
+        "(state = 'certified') = (certificate_sha256 is not null and certified_on is not null)",
+        name="certified_by_something",
+    ),
+)  # fmt: skip
+
+# What of an erasure is done, class by class. told: counts, and how it was erased, as JSON.
+erasure_part = sa.Table(
+    "erasure_part", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("erased_on", sa.Date, nullable=False),
+    sa.Column("told", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "number"], ["erasure.programme", "erasure.number"]),
+)  # fmt: skip
+
+# Which party was asked to return and to erase what it holds, and its certificate.
+erasure_request = sa.Table(
+    "erasure_request", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("party", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("asked_on", sa.Date, nullable=False),
+    sa.Column("due", sa.Date, nullable=False),
+    sa.Column("certified_on", sa.Date),
+    sa.Column("certificate_sha256", sa.Text),
+    sa.Column("erased", sa.Integer),
+    sa.Column("returned", sa.Integer),
+    sa.CheckConstraint(
+        "(certified_on is null) = (certificate_sha256 is null)"
+        " and (certified_on is null) = (erased is null) and (certified_on is null) = (returned is null)",
+        name="certified_whole",
+    ),
+)  # fmt: skip

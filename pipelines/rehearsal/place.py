@@ -86,6 +86,7 @@ class Place:
             "KYUFU_HOME": str(self.settings.home),
             "KYUFU_INPUTS": str(self.settings.inputs),
             "KYUFU_LEDGER_URL": self.settings.ledger_url,
+            "KYUFU_KEYS": str(self.settings.keys or ""),
             **self._secrets(),
         }
 

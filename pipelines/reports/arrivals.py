@@ -61,12 +61,16 @@ class BrokenRule:
 
 @dataclass(frozen=True)
 class Partition:
-    """One dataset on one day: staged (manifest), refused (reasons), or refused first and staged then."""
+    """One dataset on one day: staged (manifest), refused (reasons), or refused first and staged then.
+
+    erased: its rows are erased, the counts in its manifest stay.
+    """
 
     dataset: str
     day: date
     manifest: Manifest | None
     refusals: tuple[str, ...]
+    erased: bool = False
 
     @property
     def state(self) -> State:
@@ -149,7 +153,11 @@ def list_partitions(
     there = {(day, dataset) for dataset in order for day in staging.days(dataset, _FAR)}
     found = [
         Partition(
-            dataset, day, staging.manifest(dataset, day), tuple(reasons.get((day, dataset), ()))
+            dataset,
+            day,
+            staging.manifest(dataset, day),
+            tuple(reasons.get((day, dataset), ())),
+            staging.is_erased(dataset, day),
         )
         for day, dataset in there | reasons.keys()
     ]
@@ -160,18 +168,15 @@ def list_files(staging: Staging, partition: Partition) -> list[SourceFile]:
     """The files a staged partition was made of; none for a refused one."""
     if partition.manifest is None:
         return []
-    folder = staging.folder(partition.dataset, partition.day) / "source"
     return [
-        SourceFile(
-            name, digest, (folder / name).stat().st_size if (folder / name).is_file() else None
-        )
+        SourceFile(name, digest, staging.source_size(partition.dataset, partition.day, name))
         for name, digest in partition.manifest.sources.items()
     ]
 
 
 def list_broken_rules(staging: Staging, partition: Partition) -> list[BrokenRule]:
     """The partition's broken rules, rejects first, the most frequent first."""
-    if partition.manifest is None:
+    if partition.manifest is None or partition.erased:
         return []
     problems = staging.read(partition.dataset, partition.day, "problems")
     found = [BrokenRule(*key, len(rows), rows[:ROWS_SHOWN]) for key, rows in _by_rule(problems)]

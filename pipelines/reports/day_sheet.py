@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pipelines.ledger import cash, incidents, mail, recoveries, results, rosters, sent, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.people import FORMS_SENT
+from pipelines.ledger.personal import CLASSES_JA, Class
 from pipelines.ledger.states import LABELS_JA, Batch, Entitlement, Route
 from pipelines.matching.findings import FINDINGS
 from pipelines.programme import Programme
@@ -111,7 +112,10 @@ def list_deadlines(programme: Programme, day: date) -> list[Deadline]:
         *((s.period.last, f"収集期間の終わり: {s.dataset}") for s in programme.sources),
         *((s.period.last, f"収集期間の終わり: {s.dataset}") for s in programme.list_sources),
         *((d.period.last, f"提供期間の終わり: {d.id}") for d in programme.disclosures),
-        *((last, f"保存期間の終わり: {what}") for what, last in programme.retention.items()),
+        *(
+            (last, f"保存期間の終わり: {CLASSES_JA[Class(what)]}")
+            for what, last in programme.retention.items()
+        ),
     }
     return [
         Deadline(last, (last - day).days, title)
@@ -252,7 +256,7 @@ def _needed(
 ) -> list[tuple[str, int]]:  # fmt: skip
     """What waits for a person, each with how many; nothing that is zero."""
     programme = of.id
-    b, r, u = tables.batch, tables.release, tables.unlinked_row
+    b, r, u, q = tables.batch, tables.release, tables.unlinked_row, tables.erasure_request
     days = {party.id: party.acknowledge_days for party in of.parties}
     unacknowledged = sent.unacknowledged(connection, programme, days)
 
@@ -290,5 +294,7 @@ def _needed(
          sum(bool(r.open_yen) for r in recoveries.opened(connection, programme))),
         ("保留中の行(kyufu quarantine list)", waiting_rows),
         ("届いていない・古い・拒否されたままの名簿", len(late)),
+        ("期限までに届かない返還・消去の証明書(kyufu erasure status)",
+         count(q, q.c.certified_on.is_(None), q.c.due < day)),
     ]  # fmt: skip
     return [(title, number) for title, number in found if number]

@@ -144,7 +144,7 @@ def _read(
             "銀行に確認し、正しいファイルを送り直してもらってください。"
         ) from None
     fetching.assert_declared(received.manifest, len(answers), None)
-    asked = zengin.read_queries((outbox.folder(c, name) / "payload").read_bytes(), how)
+    asked = zengin.read_queries(outbox.read_payload(c, name), how)
     if [query for query, _ in answers] != asked:
         raise InputRefused(
             f"{received.manifest.name}: 照会した口座と違う口座の結果です。受け取っていません。銀行に確認してください。"

@@ -20,7 +20,7 @@ def show(c: Campaign, claim_no: str, name: str, actor: str, purpose: str, day: d
     intake = c.programme.intake
     try:
         data = attachments.show(
-            c.home, intake.attachment_scanner, intake.attachment_scanner_seconds, claim_no, name
+            c.at_rest, intake.attachment_scanner, intake.attachment_scanner_seconds, claim_no, name
         )
     except AttachmentRefused:
         _record(c, "attachment.refused", claim_no, actor, purpose, day)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from pipelines.at_rest.store import AtRest
 from pipelines.disclosure.guard import Guard, Register, Secret
 from pipelines.intake import keys
 from pipelines.intake.checks import assert_validation_is_on
@@ -73,6 +74,11 @@ class Campaign:
     def home(self) -> Path:
         """Where this installation keeps its files."""
         return self.settings.home
+
+    @property
+    def at_rest(self) -> AtRest:
+        """The stored bytes and their keys."""
+        return self.staging.at_rest
 
     @property
     def inbox(self) -> Path:
@@ -337,6 +343,6 @@ def open_campaign(settings: Settings, sessions: Sessions) -> Campaign:
         programme,
         settings,
         Ledger(open_ledger(settings.ledger_url), programme.id),
-        Staging(settings.home, programme.intake.busy_wait_seconds),
+        Staging(settings.home, programme.intake.busy_wait_seconds, settings.keys),
         sessions,
     )

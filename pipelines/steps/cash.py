@@ -169,7 +169,7 @@ def issue(c: Campaign, batch_id: str, actor: Actor, day: date) -> bytes:
         record_showing(
             c, connection, "cash.exported", actor.name, _AT_THE_COUNTER, people, day, subject=batch_id
         )  # fmt: skip
-    return (outbox.folder(c, row.file_name) / "payload").read_bytes()
+    return outbox.read_payload(c, row.file_name)
 
 
 def receive(c: Campaign, payment_key: str, receipt: str, actor: Actor, day: date) -> Waiting:

@@ -103,7 +103,7 @@ def _is_replaced(c: Campaign, party: str, staged: Manifest, day: date) -> bool:
 def _keep_attachments(c: Campaign, dataset: str, day: date) -> None:
     """Put the attachments of the staged archives apart, unopened."""
     if load_layout(c.programme.source(dataset).layout).format == "zip":
-        attachments.keep(c.home, c.staging, dataset, day)
+        attachments.keep(c.staging, dataset, day)
 
 
 def match_and_decide(c: Campaign, day: date) -> dict[str, Any]:

@@ -11,18 +11,9 @@ from pipelines.ledger import tables
 from pipelines.ledger.balance import assert_balanced, take_balance
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import Move, move, record, verify_chain
-from pipelines.steps import reports
+from pipelines.steps import approvals, erasure, party_erasure, reports
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.inbox import intake_totals
-
-# retention class -> folders below the home that hold it
-_CLASSES = {
-    "raw_inputs": ("staging", "attachments"),
-    "staging": ("staging",),
-    "protections": ("drafts",),
-    "outgoing_copies": ("releases",),
-    "payment_records": ("ledger.sqlite",),
-}
 
 
 def lapse(c: Campaign, day: date) -> dict[str, Any]:
@@ -52,28 +43,42 @@ def lapse(c: Campaign, day: date) -> dict[str, Any]:
 
 
 def list_holdings(c: Campaign, day: date) -> dict[str, Any]:
-    """Write `HOME/reports/holdings-DAY.json`: each class of data, where it lies, how many files, until when."""
-    holdings = [
-        {
-            "class": name, "until": until.isoformat(), "overdue": day > until,
-            "places": {place: _count_files(c, place) for place in _CLASSES.get(name, ())},
-        }
-        for name, until in c.programme.retention.items()
-    ]  # fmt: skip
+    """Write `HOME/reports/holdings-DAY.json`: each class of data, how much is held, until when; and the parties."""
+    held = erasure.list_classes(c, day)
+    erasing = {one.party: one.told(day) for one in party_erasure.standing(c)}
     parties = [
         {
             "party": p.name,
             "contract_until": p.contract.last.isoformat(),
             "releases": _releases(c, p.id),
+            "erasure": erasing.get(p.id, ""),
         }
         for p in c.programme.parties
     ]
-    listing = {"day": day.isoformat(), "ward": holdings, "parties": parties}
+    listing = {"day": day.isoformat(), "ward": held, "parties": parties}
     write_whole(
         c.home / "reports" / f"holdings-{day}.json",
         json.dumps(listing, ensure_ascii=False, indent=1).encode(),
     )
-    return {"classes": len(holdings), "overdue": sum(bool(h["overdue"]) for h in holdings)}
+    return {"classes": len(held), "overdue": sum(bool(h["overdue"]) for h in held)}
+
+
+def ask_parties(c: Campaign, day: date) -> dict[str, Any]:
+    """Ask the parties whose time has come to return and to erase, and take the certificates that came."""
+    return {**party_erasure.ask(c, day), **party_erasure.collect(c, day)}
+
+
+def plan_erasure(c: Campaign, day: date) -> dict[str, Any]:
+    """What people are asked to approve: the erasure of every class whose period is over; nothing while none is."""
+    return erasure.draft(c, approvals.drafter(c), day)
+
+
+def erase(c: Campaign, day: date) -> dict[str, Any]:
+    """Carry out the erasure that two people agreed to, if there is one; certified, it is left alone."""
+    standing = erasure.latest(c)
+    if standing is None or standing.state == "certified" or not erasure.is_approved(c, standing):
+        return {"erased": 0}
+    return erasure.run(c, day)
 
 
 def balance(c: Campaign, day: date) -> dict[str, Any]:
@@ -90,11 +95,6 @@ def balance(c: Campaign, day: date) -> dict[str, Any]:
         "audit_events": events,
         "rows_in": intake["rows_in"],
     }
-
-
-def _count_files(c: Campaign, place: str) -> int:
-    path = c.home / place
-    return sum(1 for p in path.rglob("*") if p.is_file()) if path.is_dir() else int(path.is_file())
 
 
 def _releases(c: Campaign, party: str) -> int:

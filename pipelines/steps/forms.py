@@ -1,6 +1,5 @@
 """The application forms: the contractor's file, and the ward's own way for protected people and Braille households."""
 
-import json
 from datetime import date
 from functools import partial
 from typing import Any
@@ -118,7 +117,7 @@ def _form_already_sent(
 def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> int:
     """Everybody whom a file's forms name; a proof, a register or labels name nobody's form."""
     if name.startswith("forms_"):
-        who = json.loads((outbox.folder(c, name) / "people.json").read_bytes())["people"]
+        who = outbox.read_about(c, name)["people"]
         return people.mark_form_sent(connection, c.programme.id, who, "contractor", name, day)
     who = mail.people_of(connection, c.programme.id, name)
     return (
@@ -127,6 +126,4 @@ def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> 
 
 
 def _content_hash(c: Campaign, names: list[str]) -> str:
-    return sha256(
-        "".join(sha256((outbox.folder(c, n) / "payload").read_bytes()) for n in names).encode()
-    )
+    return sha256("".join(sha256(outbox.read_payload(c, n)) for n in names).encode())

@@ -1,6 +1,7 @@
 """Sending: a release is stored, checked again at the moment of sending, sealed once, delivered once, acknowledged.
 
-`HOME/releases/<name>/{payload, people.json, sealed.p7m, manifest}`; the ledger's `release` row says how far it is.
+`HOME/releases/<name>/{payload, people.json, sealed.p7m, manifest}`; the ledger's `release` row says how far it is. The
+payload and whom it is about are encrypted at rest under the release's own key.
 """
 
 import json
@@ -10,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.at_rest.store import OUTGOING_COPIES
+from pipelines.disclosure.guard import NOBODY
 from pipelines.disclosure.release import Piece, Release, make_release, started_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
@@ -29,6 +32,22 @@ def folder(c: Campaign, name: str) -> Path:
     return c.home / "releases" / name
 
 
+def read_payload(c: Campaign, name: str) -> bytes:
+    """A release's bytes as they were made.
+
+    Raises:
+        Erased: its copy was erased.
+    """
+    return c.at_rest.read(OUTGOING_COPIES, name, folder(c, name) / "payload")
+
+
+def read_about(c: Campaign, name: str) -> dict[str, Any]:
+    """Whom a release is about (`people`, ids) and its `columns`; errors as of `read_payload`."""
+    found = c.at_rest.read(OUTGOING_COPIES, name, folder(c, name) / "people.json")
+    about: dict[str, Any] = json.loads(found)
+    return about
+
+
 def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
     """Store a release's bytes and enter it in the ledger; the same again changes nothing.
 
@@ -36,7 +55,7 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         KyufuError: other bytes are stored under that name.
     """
     path = folder(c, release.name)
-    if (path / "payload").is_file() and sha256((path / "payload").read_bytes()) != release.sha256:
+    if (path / "payload").is_file() and sha256(read_payload(c, release.name)) != release.sha256:
         state = connection.execute(
             sa.select(tables.release.c.state).filter_by(name=release.name)
         ).scalar_one_or_none()
@@ -48,8 +67,11 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         "people": sorted(release.people), "columns": release.columns,
         "pieces": [[p.first_page, p.last_page, sorted(p.covers)] for p in release.pieces],
     }  # fmt: skip
-    write_whole(path / "people.json", json.dumps(about).encode())
-    write_whole(path / "payload", release.payload)
+    for file, data in (
+        ("people.json", json.dumps(about).encode()),
+        ("payload", release.payload),
+    ):
+        c.at_rest.write(OUTGOING_COPIES, release.name, path / file, data)
     row = {
         "programme": c.programme.id, "name": release.name, "disclosure": release.disclosure.id,
         "recipient": release.disclosure.recipient, "medium": release.disclosure.medium,
@@ -193,18 +215,15 @@ def check_again(c: Campaign, name: str, day: date) -> Release:
     row = _row(c, name)
     with c.ledger.telling_refusals():
         payload = _stored(c, row, day).payload
-        about = _about(c, name)
+        about = read_about(c, name)
+        is_note = c.programme.disclosure(row["disclosure"]).people == "note"
         return make_release(
-            c.programme, c.guard(day), row["disclosure"], name=name, payload=payload, columns=tuple(about["columns"]),
-            people=frozenset(about["people"]), records=row["records"], sum_yen=row["sum_yen"], day=day,
-            scanned=(row["sha256"], row["scanned_for"]), to=row["recipient"], medium=row["medium"],
+            c.programme, NOBODY if is_note else c.guard(day), row["disclosure"], name=name, payload=payload,
+            columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
+            sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
+            to=row["recipient"], medium=row["medium"],
             pieces=[Piece(first, last, frozenset(who)) for first, last, who in about.get("pieces", ())],
         )  # fmt: skip
-
-
-def _about(c: Campaign, name: str) -> dict[str, Any]:
-    about: dict[str, Any] = json.loads((folder(c, name) / "people.json").read_bytes())
-    return about
 
 
 def stored(c: Campaign, name: str, day: date) -> Release:
@@ -218,9 +237,9 @@ def stored(c: Campaign, name: str, day: date) -> Release:
 
 def _stored(c: Campaign, row: Any, day: date) -> Release:
     """The stored release as it was checked; of one whose sending has started nothing more is asked."""
-    about = _about(c, row["name"])
+    about = read_about(c, row["name"])
     return started_release(
-        c.programme, row["disclosure"], name=row["name"], payload=(folder(c, row["name"]) / "payload").read_bytes(),
+        c.programme, row["disclosure"], name=row["name"], payload=read_payload(c, row["name"]),
         columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
         sum_yen=row["sum_yen"], day=day, checked_sha256=row["sha256"], scanned_for=row["scanned_for"],
     )  # fmt: skip

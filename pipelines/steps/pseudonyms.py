@@ -7,7 +7,8 @@ showings up, and once it is erased the chain still holds and tells nothing of an
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from pipelines.errors import KyufuError
@@ -16,7 +17,7 @@ from pipelines.steps.campaign import Campaign
 
 KEY = Path("keys") / "audit_subjects.key"
 _BYTES = 32
-_MARK = "person:"
+_PERSON, _HOUSEHOLD = "person:", "household:"
 
 
 def pseudonym(c: Campaign, person_id: str) -> str:
@@ -25,7 +26,29 @@ def pseudonym(c: Campaign, person_id: str) -> str:
     Raises:
         KyufuError: the key is damaged.
     """
-    return _MARK + next(digests(c, [person_id])).hex()
+    return person_digests(c)(person_id)
+
+
+def person_digests(c: Campaign) -> Callable[[str], str]:
+    """`pseudonym` for many people: the key is read once."""
+    return _digests(c, _PERSON)
+
+
+def household_digests(c: Campaign) -> Callable[[str], str]:
+    """The same for households, so that those of erased people can still be told apart."""
+    return _digests(c, _HOUSEHOLD)
+
+
+def _digests(c: Campaign, mark: str) -> Callable[[str], str]:
+    key, programme = _key(c.home / KEY), c.programme.id
+    kind = () if mark == _PERSON else (mark,)
+
+    def digest(name: str) -> str:
+        parts = [part.encode() for part in (programme, *kind, name)]
+        framed = b"".join(len(part).to_bytes(8) + part for part in parts)
+        return mark + hmac.new(key, framed, sha256).hexdigest()
+
+    return digest
 
 
 def digests(c: Campaign, person_ids: Iterable[str]) -> Iterator[bytes]:

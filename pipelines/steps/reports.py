@@ -81,7 +81,7 @@ def profile_now(c: Campaign) -> dict[str, Any]:
         KyufuError: a critical expectation failed; the pages say which.
     """
     found, refusals = _partitions(c)
-    newest = [p for p in found if p.manifest][:DOCS_PARTITIONS]
+    newest = [p for p in found if p.manifest and not p.erased][:DOCS_PARTITIONS]
     new = [p for p in newest if p.manifest and _profile(c, p) is None]
     if new:
         _judge(c, newest)

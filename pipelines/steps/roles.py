@@ -52,6 +52,8 @@ class Act(StrEnum):
     CONFIRM_ROSTER = "研修や再委託の承諾の確認を登録する"
     ENTER_INCIDENT = "事故とその経過を記録する"
     MAKE_EVIDENCE = "点検資料を作る"
+    PLAN_ERASURE = "消去を計画し、実行する"
+    APPROVE_ERASURE = "消去に同意する"
 
 
 _MAY = {
@@ -81,6 +83,8 @@ _MAY = {
     Act.CONFIRM_ROSTER: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.ENTER_INCIDENT: frozenset(Role) - {Role.VIEWER},
     Act.MAKE_EVIDENCE: frozenset({Role.STEWARD, Role.AUDITOR}),
+    Act.PLAN_ERASURE: frozenset({Role.STEWARD}),
+    Act.APPROVE_ERASURE: frozenset({Role.STEWARD, Role.APPROVER}),
 }
 
 

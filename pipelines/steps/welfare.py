@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from pipelines.at_rest.store import PROTECTIONS
 from pipelines.errors import InputRefused, PeriodRefused
-from pipelines.files import write_whole
 from pipelines.intake import gates, keys
 from pipelines.intake.receive import assert_may_enter
 from pipelines.intake.staging import Manifest, sha256
@@ -88,8 +88,9 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
     path = _draft_path(c, day, arrived)
     if not path.is_file():
         draft = _draft(c, wanted).as_json()
-        write_whole(path, json.dumps(draft, sort_keys=True, ensure_ascii=False).encode())
-    effects, digest = _read_draft(path)
+        text = json.dumps(draft, sort_keys=True, ensure_ascii=False)
+        c.at_rest.write(PROTECTIONS, path.stem, path, text.encode())
+    effects, digest = _read_draft(c, path)
     subject = f"people:{day}:{arrived}"
 
     def work(connection: sa.Connection) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def link_people(c: Campaign, day: date) -> dict[str, Any]:
 def apply_people(c: Campaign, day: date) -> dict[str, Any]:
     """Apply what two people approved: additions, payments elsewhere, Braille, rows that are nobody's."""
     arrived = name_of(_wanted(c, day))
-    effects, digest = _read_draft(_draft_path(c, day, arrived))
+    effects, digest = _read_draft(c, _draft_path(c, day, arrived))
     subject = f"people:{day}:{arrived}"
 
     def work(connection: sa.Connection) -> dict[str, Any]:
@@ -191,8 +192,8 @@ def _draft_path(c: Campaign, day: date, arrived: str) -> Path:
     return c.home / "drafts" / f"people-{day.isoformat()}-{arrived}.json"
 
 
-def _read_draft(path: Path) -> tuple[Effects, str]:
-    data = path.read_bytes()
+def _read_draft(c: Campaign, path: Path) -> tuple[Effects, str]:
+    data = c.at_rest.read(PROTECTIONS, path.stem, path)
     return Effects.from_json(json.loads(data)), sha256(data)
 
 

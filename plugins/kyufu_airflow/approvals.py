@@ -32,6 +32,10 @@ _LABELS = {
     "braille": "点字",
     "unlinked": "該当者なし",
     "candidates": "保護(候補を含む)",
+    "classes": "消去する区分",
+    "files": "消去するファイル",
+    "keys": "破棄する鍵",
+    "rows": "消去する台帳の行",
 }
 
 

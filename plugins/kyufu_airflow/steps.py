@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from kyufu_airflow.lgwan import ConnectionNotUsable, LgwanHook
 
@@ -30,9 +30,10 @@ _FRAMES = 5
 LINK_RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 
 
-def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
+def step(name: str, *, over_link: bool = False, may_be_idle: bool = False, **options: Any) -> Any:
     """The task for ``room.function`` of `pipelines.steps`; one that uses the link is tried again.
 
+    may_be_idle: where its result needs nobody's approval, what follows on it is skipped.
     Every step is safe to repeat, so retry, clear and backfill find done what was done.
     """
     options = {"task_id": name.split(".")[1], "doc": name, **options}
@@ -43,6 +44,8 @@ def step(name: str, *, over_link: bool = False, **options: Any) -> Any:
         with clear_errors(), open_campaign() as campaign:
             result = _call(name, campaign, day, *([part] if part else []))
         log.info("%s %s %s: %s", day, name, part or "", result)
+        if may_be_idle and not result["needed"]:
+            raise AirflowSkipException("対象がありません。")
         return result
 
     return run

@@ -202,6 +202,8 @@ def _show(name: str, runs: list[dict[str, Any]], limit: float) -> None:
 
 def compare(ward: Path, folder: Path, payments: int, runs: int) -> None:
     """Write the records alone, then run the day on each database, each time on a fresh copy of one ward."""
+    from pipelines.at_rest.store import beside
+    from tests.campaign_home import copy_home
     from tests.components import PLACES
     from tests.postgresql_server import serve
 
@@ -213,11 +215,12 @@ def compare(ward: Path, folder: Path, payments: int, runs: int) -> None:
         _child("prepare", "--ward", ward, "--home", base, "--url", url(base), *size)
         for number in range(runs):
             home = folder / f"{name}{number}"
-            shutil.copytree(base, home)
+            copy_home(base, home)
             at = ("--home", home, "--url", copy_url(home))
             found.append(_child("day", *at))
             _child("check", *at, *size)
             shutil.rmtree(home)
+            shutil.rmtree(beside(home))
         _show(name, found, LIMITS[name])
 
     def in_home(home: Path) -> str:

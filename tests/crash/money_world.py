@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+from pipelines.at_rest.store import beside
 from pipelines.link.parties import bank, contractor, jlis
 from pipelines.link.parties._sftp import CONNECTION_ERRORS, Conflict, Mailbox
 from pipelines.link.parties.party import Party
-from tests.campaign_home import PROGRAMME_ID, faults, final_state, make_ward, rows
+from tests.campaign_home import PROGRAMME_ID, copy_home, faults, final_state, make_ward, rows
 from tests.crash import scenes
 from tests.crash.scenes import Place
 from tests.kyufu_process import PROCESSES
@@ -65,11 +66,12 @@ class World:
         """A home as it is when the scene begins, with a relay and parties of its own."""
         before = self.homes[scene]
         home = self.scratch / f"home{next(_NUMBER)}"
-        shutil.copytree(before.home, home)
+        copy_home(before.home, home)
         copied = replace(before, home=home, url=self.ledgers.copy(before.url, home))
         with relay(copied) as place:
             yield place
         shutil.rmtree(home)
+        shutil.rmtree(beside(home), ignore_errors=True)
         self.ledgers.drop(copied.url)
 
 
@@ -88,7 +90,7 @@ def make_world(scratch: Path, ledgers: Ledgers) -> World:
     for scene in scenes.STORY:
         made.homes[scene] = standing
         after = scratch / f"after_{scene}"
-        shutil.copytree(standing.home, after)
+        copy_home(standing.home, after)
         standing = replace(standing, home=after, url=ledgers.copy(standing.url, after))
         with relay(standing) as place:
             told = play(place, scene)

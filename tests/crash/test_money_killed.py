@@ -13,6 +13,7 @@ import pytest
 
 from pipelines import failpoints
 from tests.campaign_home import faults, final_state, half_written, rows, sqlite_url
+from tests.crash.erasure_places import erasure_places
 from tests.crash.money_world import (
     Ledgers,
     World,
@@ -57,10 +58,10 @@ PLACES = {
 }
 CASES = [(scene, place) for scene, places in PLACES.items() for place in sorted(places)]
 # killed by tests of their own: tests/crash/test_campaign_killed.py, test_return_killed.py, test_accounts_killed.py,
-# tests/unit/holds
+# test_erasure_killed.py, tests/unit/holds
 ELSEWHERE = {
     "inbox.staged", "quarantine.staged", "quarantine.before_commit", "quarantine.after_commit",
-    "holds.before_commit", "holds.decided", "accounts.read",
+    "holds.before_commit", "holds.decided", "accounts.read", *erasure_places(),
 }  # fmt: skip
 WORKERS = 8
 

@@ -114,9 +114,9 @@ def test_days_start_three_and_the_others_follow_their_assets(dags):
     }
 
 
-def test_two_people_decide_on_money_and_protections_one_on_forms(dags):
+def test_two_people_decide_on_money_protections_and_erasures_one_on_forms(dags):
     counts = {name: len(approvals(dag)) for name, dag in dags.items() if approvals(dag)}
-    assert counts == {"forms": 1, "payments": 2, "welfare": 2}
+    assert counts == {"forms": 1, "payments": 2, "welfare": 2, "closeout": 2}
 
 
 def test_only_the_approvers_are_asked(dags):
@@ -127,7 +127,7 @@ def test_only_the_approvers_are_asked(dags):
 
 
 def test_every_answer_is_recorded_before_anything_else_happens(dags):
-    for name in ("forms", "payments", "welfare"):
+    for name in ("forms", "payments", "welfare", "closeout"):
         for task in approvals(dags[name]):
             assert task.downstream_task_ids == {"record"}
 
@@ -144,6 +144,7 @@ def test_only_tasks_on_the_link_are_tried_again(dags):
         "payments.send",
         "results.settle",
         "results.send_notices",
+        "closeout.ask_parties",
     }
 
 
@@ -159,6 +160,14 @@ def test_every_channel_is_received(dags):
 
     received = dags["claims"].get_task("receive")
     assert received.op_kwargs_expand_input.value["part"] == list(CHANNELS)
+
+
+def test_without_anything_to_erase_nobody_is_asked_and_the_day_goes_on(dags):
+    closeout = dags["closeout"]
+    assert {task.task_id for task in closeout.tasks if task.trigger_rule == "none_failed"} == {
+        "list_holdings"
+    }
+    assert closeout.get_task("list_holdings").upstream_task_ids == {"erase"}
 
 
 def test_the_last_task_of_a_day_is_the_balance_and_only_judging_what_arrived_follows(dags):

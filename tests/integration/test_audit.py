@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from pipelines.at_rest.store import OUTGOING_COPIES, AtRest
 from pipelines.cli import app
 from pipelines.evidence.audit import verify
 from pipelines.ledger import incidents, payments, stops, tables
@@ -24,7 +25,15 @@ from pipelines.steps.manifests import LedgerBehind
 from pipelines.steps.roles import Actor, Role
 from pipelines.steps.rosters import RosterRefused
 from pipelines.terminal import no_link
-from tests.campaign_home import PROGRAMME, THREE_DAYS, final_state, make_ward, run_campaign
+from tests.campaign_home import (
+    PROGRAMME,
+    THREE_DAYS,
+    copy_home,
+    final_state,
+    make_ward,
+    run_campaign,
+    stored_payload,
+)
 from tests.link_world import PARTIES, small_keys
 
 DAY = date(2020, 6, 3)
@@ -45,7 +54,7 @@ def finished(inputs, tmp_path_factory):
 
 @pytest.fixture
 def home(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / "home")
+    return copy_home(finished, tmp_path / "home")
 
 
 def _open(home):
@@ -372,7 +381,8 @@ def test_f42_payments_changed_after_the_approvals_are_not_built(inputs, approved
 def test_f42_stored_bytes_changed_before_the_seal_are_not_sent(inputs, finished, tmp_path):
     home = _killed(inputs, finished, tmp_path / "home", "ledger.after_commit.payments.build")
     path = next((home / "releases").glob("payments_*/payload"))
-    path.write_bytes(path.read_bytes().replace(b"\r\n2", b"\r\n3", 1))
+    changed = stored_payload(path).replace(b"\r\n2", b"\r\n3", 1)
+    AtRest(home).write(OUTGOING_COPIES, path.parent.name, path, changed)
     done = run_campaign(inputs, home)
     assert done.returncode == 1
     assert "保存した内容が審査時と違います" in done.stderr

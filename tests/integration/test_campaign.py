@@ -21,6 +21,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from pipelines.at_rest.store import OUTGOING_COPIES
 from pipelines.cli import app
 from pipelines.disclosure.contents import read_contents
 from pipelines.evidence.access import AccessUnknown, who_saw
@@ -46,6 +47,8 @@ from tests.campaign_home import (
     rows,
     run_campaign,
     sqlite_url,
+    stored_payload,
+    stored_people,
 )
 from tests.components import require
 
@@ -249,7 +252,7 @@ def _forms_rows(forms: str) -> list[dict[str, str]]:
 
 def test_the_delivered_forms_are_the_released_ones(ward, forms):
     (payload,) = (ward.home / "releases").glob("forms_*/payload")
-    assert payload.read_bytes().decode("utf-8") == forms
+    assert stored_payload(payload).decode("utf-8") == forms
 
 
 def test_the_forms_hold_exactly_the_approved_fields(forms):
@@ -369,8 +372,8 @@ def protected(ward) -> list[Canary]:
 def _released(ward: Played) -> Iterator[tuple[str, str, frozenset[str]]]:
     """(name, text, whom it is about) of everything that was made to leave, read as its receiver would."""
     for path in sorted((ward.home / "releases").glob("*/payload")):
-        contents = read_contents(path.read_bytes())
-        about = json.loads((path.parent / "people.json").read_bytes())["people"]
+        contents = read_contents(stored_payload(path))
+        about = stored_people(path)
         yield (
             path.parent.name,
             _flat("\n".join((*contents.texts, *contents.pages))),
@@ -437,7 +440,7 @@ def test_f43_what_the_campaign_wrote_is_readable_by_its_owner_alone(ward):
 def _pages(ward: Played, names: str) -> list[str]:
     found = sorted((ward.home / "releases").glob(f"{names}/payload"))
     assert found, names
-    return ["".join(page.split()) for path in found for page in page_texts(path.read_bytes())]
+    return ["".join(page.split()) for path in found for page in page_texts(stored_payload(path))]
 
 
 def test_every_sheet_names_whom_the_ledger_says_and_protected_people_only_on_their_own(ward):
@@ -481,9 +484,9 @@ def test_f34_no_protected_persons_place_or_birth_is_on_a_sheet_to_a_household(wa
 def test_the_proof_is_of_the_delivered_file_and_a_changed_one_stops_it(ward):
     (path,) = (ward.home / "releases").glob("proof_forms_*/payload")
     (sent,) = (ward.home / "releases").glob("forms_*/payload")
-    proof = path.read_bytes()
+    proof = stored_payload(path)
     pages = page_texts(proof)
-    assert sha256(sent.read_bytes()).hexdigest() in pages[0]
+    assert sha256(stored_payload(sent)).hexdigest() in pages[0]
     assert sum("世帯番号" in page for page in pages) == 50
     assert not list((ward.home / "link" / "homes").glob("*/inbox/proof_*"))
     day = date.fromisoformat(re.search(r"\d{8}", path.parent.name)[0])
@@ -492,12 +495,13 @@ def test_the_proof_is_of_the_delivered_file_and_a_changed_one_stops_it(ward):
         programme_path=PROGRAMME, home=ward.home, inputs=ward.inputs, ledger_url=url
     )
     c = open_campaign(settings, no_link)
-    path.write_bytes(proof.replace(b"%PDF-1", b"%PDF-2", 1))
+    kept = OUTGOING_COPIES, path.parent.name, path
+    c.at_rest.write(*kept, proof.replace(b"%PDF-1", b"%PDF-2", 1))
     try:
         with pytest.raises(ApprovalRefused, match="この内容の承認は0人"):
             steps_forms.release(c, day)
     finally:
-        path.write_bytes(proof)
+        c.at_rest.write(*kept, proof)
         c.ledger.engine.dispose()
 
 
@@ -505,9 +509,9 @@ def test_braille_households_have_an_envelope_each_and_no_other_name_is_on_them(w
     residents = {r["住民番号"]: r for r in ward.residents()}
     (brf,) = (ward.home / "releases").glob("braille_2*/payload")
     (labels,) = (ward.home / "releases").glob("braille_labels_*/payload")
-    about = json.loads((labels.parent / "people.json").read_bytes())["people"]
-    pages = page_texts(labels.read_bytes())
-    assert len(pages) == len(about) == brf.read_bytes().count(b"\f") > 0
+    about = stored_people(labels)
+    pages = page_texts(stored_payload(labels))
+    assert len(pages) == len(about) == stored_payload(brf).count(b"\f") > 0
     names = {_fold(residents[person.removeprefix("R")]["漢字氏名"]) for person in about}
     shown = [_fold(page) for page in pages]
     assert all(any(name in page for page in shown) for name in names if name.isalpha())
@@ -726,8 +730,8 @@ def test_f39_nothing_personal_in_the_pack(pack, canaries):
 
 def test_everybody_is_told_exactly_the_files_that_were_about_them(ward, campaign):
     about = {
-        path.parent.name: set(json.loads(path.read_bytes())["people"])
-        for path in (ward.home / "releases").glob("*/people.json")
+        path.parent.name: set(stored_people(path))
+        for path in (ward.home / "releases").glob("*/payload")
     }
     unposted = {name for (name,) in ward.query(sa.select(tables.municipal_letter.c.name))}
     e = tables.entitlement

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import termios
 import time
+from datetime import date
 from types import SimpleNamespace
 
 import httpx
@@ -23,6 +24,7 @@ import sqlalchemy as sa
 
 from pipelines import sign_in
 from pipelines.errors import KyufuError
+from pipelines.intake.staging import Staging
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.outputs.paper.reading import page_texts
@@ -291,10 +293,9 @@ def _deficient(home):
 
 
 def _names(home):
-    import pyarrow.parquet as pq
-
-    path = next((home / "staging" / "register").glob("dt=*/v=001/rows.parquet"))
-    found = pq.read_table(path, columns=["name_kanji"], partitioning=None).column(0).to_pylist()
+    staging = Staging(home)
+    (day,) = staging.days("register", date.max)
+    found = staging.read("register", day, version=1, columns=["name_kanji"]).column(0).to_pylist()
     return {re.sub(r"[ 　]", "", name) for name in found}
 
 

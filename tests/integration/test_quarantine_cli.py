@@ -38,7 +38,7 @@ def home(tmp_path_factory):
     manifest = Manifest("online_claims", str(LINK_DAY), {name: sha256(data)}, 0, 0, 0, 0, 0, {})
     problems = c.staging.read(DATASET, DAY, "problems").slice(0, 0)
     c.staging.write(manifest, {"problems": problems}, {name: data})
-    attachments.keep(c.home, c.staging, "online_claims", LINK_DAY)
+    attachments.keep(c.staging, "online_claims", LINK_DAY)
     url = str(c.ledger.engine.url)
     c.ledger.engine.dispose()
     return c.home, url

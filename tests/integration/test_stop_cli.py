@@ -1,4 +1,6 @@
-"""`kyufu stop` and `kyufu resume` in processes of their own, by people whom a real Airflow signs in."""
+"""`kyufu stop`, `resume` and `erasure` in processes of their own, by people whom a real Airflow signs in."""
+
+import shutil
 
 import pytest
 
@@ -6,6 +8,7 @@ from pipelines import sign_in
 from tests.airflow_people import password, serve_people
 from tests.campaign_home import PROGRAMME_ID, rows
 from tests.kyufu_process import run_kyufu
+from tests.link_world import world
 from tests.unit.ledger.ledger_world import new_sqlite
 
 SECONDS = 120
@@ -91,3 +94,51 @@ def test_a_new_stop_voids_an_agreement(kyufu):
     after = _resume(kyufu, "approver1")
     assert "あと1人" in after.stdout
     assert {row[0] for row in rows(kyufu.home, "sending_stop", ("programme",))} == {PROGRAMME_ID}
+
+
+# --- erasure ---
+
+
+@pytest.fixture
+def overdue(kyufu):
+    """A home in which something lies whose period is over, and nothing needs it."""
+    shutil.copytree(world().pki, kyufu.home / "pki")
+    kept = kyufu.home / "attachments" / "online_claims" / "kept"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("見本太郎", encoding="utf-8")
+    return kept
+
+
+def test_two_others_agree_to_an_erasure_before_it_is_done(kyufu, overdue):
+    _refused(kyufu("viewer", "erasure", "plan"), "権限がありません")
+    _refused(kyufu("steward", "erasure", "run"), "計画がありません")
+    planned = kyufu("steward", "erasure", "plan")
+    assert (planned.returncode, "申請の添付書類" in planned.stdout) == (0, True), planned.stderr
+    _refused(kyufu("steward", "erasure", "approve"), "別の職員")
+    _refused(kyufu("steward", "erasure", "run"), "承認が2人必要")
+    assert "あと1人" in kyufu("approver1", "erasure", "approve").stdout
+    assert kyufu("approver2", "erasure", "approve").returncode == 0
+    assert overdue.is_file()
+    done = kyufu("steward", "erasure", "run")
+    assert (done.returncode, "消去報告書" in done.stdout) == (0, True), done.stderr
+    assert not overdue.exists()
+    assert (kyufu.home / "erasure" / "001" / "certificate.pdf").is_file()
+    told = kyufu(None, "erasure", "status").stdout
+    assert "消去報告書を発行済み" in told
+    assert "指定金融機関: 未依頼" in told
+    events = [event for event, actor in rows(kyufu.home, "audit", ("event", "actor"))]
+    assert {"erasure.planned", "approval.approve", "erasure.erased", "erasure.certified"} <= set(
+        events
+    )
+
+
+def test_what_changed_after_the_plan_is_planned_anew(kyufu, overdue):
+    assert kyufu("steward", "erasure", "plan").returncode == 0
+    overdue.with_name("later").write_text("見本花子", encoding="utf-8")
+    _refused(kyufu("approver1", "erasure", "approve"), "内容が変わりました")
+    assert kyufu("steward", "erasure", "plan").returncode == 0
+    assert kyufu("approver1", "erasure", "approve").returncode == 0
+
+
+def test_a_certificate_of_a_party_that_was_not_asked_is_refused(kyufu, overdue):
+    _refused(kyufu("steward", "erasure", "receive", "bank", str(overdue)), "依頼していません")

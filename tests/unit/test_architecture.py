@@ -10,6 +10,7 @@ from pipelines.programme import ROOT
 
 STAGES = (
     "programme",
+    "at_rest",
     "intake",
     "matching",
     "ledger",
@@ -29,6 +30,7 @@ FACES = (
     "cli_deliveries",
     "cli_disclosures",
     "cli_evidence",
+    "cli_erasure",
     "cli_holds",
     "cli_incident",
     "cli_letters",
@@ -52,7 +54,7 @@ AIRFLOW, DATABASE, NETWORK = (
 # room -> what it must not import
 FORBIDDEN = {
     **dict.fromkeys(
-        ("programme", "intake", "matching", "disclosure", "outputs"),
+        ("programme", "at_rest", "intake", "matching", "disclosure", "outputs"),
         (*AIRFLOW, *DATABASE, *NETWORK),
     ),
     "ledger": (*AIRFLOW, *NETWORK),

@@ -205,7 +205,7 @@ def test_a_programme_cannot_be_changed():
 
 
 def test_settings_come_from_the_environment(monkeypatch, tmp_path):
-    for name in ("KYUFU_PROGRAMME", "KYUFU_INPUTS", "KYUFU_LEDGER_URL"):
+    for name in ("KYUFU_PROGRAMME", "KYUFU_INPUTS", "KYUFU_LEDGER_URL", "AIRFLOW_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KYUFU_HOME", str(tmp_path))
     assert settings() == Settings(

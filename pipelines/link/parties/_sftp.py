@@ -86,6 +86,10 @@ class Mailbox:
         except FileNotFoundError:
             return None
 
+    def remove(self, path: str) -> None:
+        """Take a file away; one that is not there is no error."""
+        self._remove(path)
+
     def _remove(self, path: str) -> None:
         try:
             self._sftp.remove(path)

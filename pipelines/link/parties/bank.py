@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.link.parties._accounts import Book, judge, read_book
+from pipelines.link.parties._erasing import answer_erasure
 from pipelines.link.parties._moods import Answers, in_mood, mood_of
 from pipelines.link.parties._sftp import Mailbox
 from pipelines.link.parties._zengin import (
@@ -28,6 +29,7 @@ from pipelines.link.parties.running import run_party
 def step(party: Party, box: Mailbox) -> None:
     """Answer every payment file and every enquiry about accounts that came."""
     party.answer_inbox(box, ("payments_", "accounts_"), partial(take, party, box))
+    answer_erasure(party, box)
 
 
 def take(party: Party, box: Mailbox, delivery: Delivery) -> Answer:

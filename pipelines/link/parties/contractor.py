@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipelines.link.parties._erasing import answer_erasure
 from pipelines.link.parties._rows import NotATable, count_records, count_rows
 from pipelines.link.parties._sftp import Mailbox
 from pipelines.link.parties.party import Answer, Delivery, Party, Refused
@@ -11,6 +12,7 @@ from pipelines.link.parties.running import run_party
 def step(party: Party, box: Mailbox) -> None:
     """Answer what came, then send what is there up to the business date."""
     party.answer_inbox(box, ("forms_", "notices_"), take_forms)
+    answer_erasure(party, box)
     party.send_days(
         box,
         ["postal_claims_*.csv", "postal_members_*.csv"],

@@ -6,6 +6,7 @@ from there after a restart, so a restart neither loses nor repeats anything::
     received/<name>            the opened payload
     stored/<name>.p7m, .manifest, .ack   what this party sends, sealed once
     finished/<name>            nothing more to do for this name
+    remembered/<name>          what was decided once
     first_day                  the first business date that was seen
 """
 
@@ -24,6 +25,7 @@ from pipelines.link.parties._sftp import Mailbox
 
 NO_HASH = "0" * 64
 REHEARSAL = "rehearsal_"
+REQUESTS = "erasure_request_"  # how the name of a request to return and to erase begins
 
 
 class Refused(Exception):
@@ -72,18 +74,38 @@ class Party:
         self.work = work
         self.programme = programme
         self.keys = Openssl(identity, work / "scratch")
-        for folder in ("received", "stored", "finished"):
+        for folder in ("received", "stored", "finished", "remembered"):
             (work / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._finished = {path.name for path in (work / "finished").iterdir()}
 
     def answer_inbox(self, box: Mailbox, prefixes: tuple[str, ...], handle: Handler) -> None:
-        """Open, check and acknowledge every published delivery that is not finished."""
-        for file in sorted(box.names("inbox")):
-            name = file.removesuffix(".manifest")
-            if name == file or f"in {name}" in self._finished:
-                continue
-            self._answer(box, name, prefixes, handle)
-            self.finish(f"in {name}")
+        """Open, check and acknowledge every published delivery that is not finished, requests to erase aside."""
+        for name in self._unanswered(box):
+            if not name.startswith(REQUESTS):
+                self._answer(box, name, prefixes, handle)
+                self.finish(f"in {name}")
+
+    def answer_requests(self, box: Mailbox, handle: Handler) -> None:
+        """The same for requests to return and to erase, which every party takes."""
+        for name in self._unanswered(box):
+            if name.startswith(REQUESTS):
+                self._answer(box, name, (REQUESTS,), handle)
+                self.finish(f"in {name}")
+
+    def _unanswered(self, box: Mailbox) -> list[str]:
+        names = (
+            file.removesuffix(".manifest")
+            for file in box.names("inbox")
+            if file.endswith(".manifest")
+        )
+        return sorted(name for name in names if f"in {name}" not in self._finished)
+
+    def remember(self, what: str, make: Callable[[], bytes]) -> bytes:
+        """What was made under that name once, whatever is there now."""
+        kept = self.work / "remembered" / what
+        if not kept.exists():
+            write_whole(kept, make())
+        return kept.read_bytes()
 
     def send(
         self,

@@ -9,6 +9,8 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from pipelines.at_rest.cipher import MARK
+from pipelines.at_rest.store import ATTACHMENTS
 from pipelines.errors import InputMissing, InputRefused, KyufuError
 from pipelines.intake import attachments as kept
 from pipelines.intake import readers, receive
@@ -36,7 +38,7 @@ def _stage(c, members, day=DAY):
         "online_claims", day.isoformat(), {name: sha256(out.getvalue())}, 0, 0, 0, 0, 0, {}
     )
     c.staging.write(manifest, {}, {name: out.getvalue()})
-    return kept.keep(c.home, c.staging, "online_claims", day)
+    return kept.keep(c.staging, "online_claims", day)
 
 
 @pytest.fixture
@@ -86,16 +88,17 @@ def test_attachments_lie_apart_under_no_name_from_outside(campaign):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     with zipfile.ZipFile(folder / "kept.zip") as bundle:
         assert sorted(bundle.namelist()) == sorted([sha256(PHOTO), sha256(b"y")])
-        assert bundle.read(sha256(PHOTO)) == PHOTO
-    assert kept.names(campaign.home, "C2") == ["免許.png"]
+        assert PHOTO not in bundle.read(sha256(PHOTO))
+    assert kept.names(campaign.at_rest, "C2") == ["免許.png"]
 
 
 def test_keeping_them_again_changes_nothing_and_completes_what_was_cut_off(campaign):
     _stage(campaign, {"attachments/C1/account.jpg": PHOTO})
     index = next((campaign.home / "attachments").rglob("index.json"))
     index.unlink()
-    assert kept.keep(campaign.home, campaign.staging, "online_claims", DAY) == 1
-    assert json.loads(index.read_text()) == {"C1": {"account.jpg": sha256(PHOTO)}}
+    assert kept.keep(campaign.staging, "online_claims", DAY) == 1
+    found = campaign.at_rest.read(ATTACHMENTS, "online_claims/dt=2020-05-20", index)
+    assert json.loads(found) == {"C1": {"account.jpg": sha256(PHOTO)}}
 
 
 @pytest.mark.parametrize("name", ["attachments/account.jpg", "attachments/C1/a/b.jpg"])
@@ -148,7 +151,7 @@ def test_f28_an_archive_whose_attachments_cannot_be_kept_is_refused_whole(
     assert [tuple(row) for row in noted] == [("online_claims", message)]
     sent[ZIP_NAME] = _archive(("attachments/C1/account.jpg", PHOTO))
     assert claims.receive(campaign, DAY, "online")["received"] is True
-    assert kept.names(campaign.home, "C1") == ["account.jpg"]
+    assert kept.names(campaign.at_rest, "C1") == ["account.jpg"]
 
 
 def test_without_a_scanner_nothing_is_shown(campaign):
@@ -203,7 +206,7 @@ def _without(_path):
 
 
 def _with_other_content(path):
-    return path.read_bytes().replace(PHOTO, PHOTO[::-1])
+    return path.read_bytes().replace(MARK, MARK[::-1])
 
 
 @pytest.mark.parametrize("change", [_without, _with_other_content])
@@ -228,5 +231,5 @@ def test_an_archive_is_opened_once_to_be_staged_and_once_to_keep_its_attachments
     files = {ZIP_NAME: _archive(("attachments/C1/account.jpg", PHOTO))}
     receive.stage(campaign.programme, campaign.staging, "online_claims", DAY, files)
     assert opened == [ZIP_NAME]
-    assert kept.keep(campaign.home, campaign.staging, "online_claims", DAY) == 1
+    assert kept.keep(campaign.staging, "online_claims", DAY) == 1
     assert opened == [ZIP_NAME, ZIP_NAME]

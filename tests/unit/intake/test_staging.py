@@ -6,14 +6,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from pipelines.at_rest.store import STAGING, AtRest
 from pipelines.errors import InputMissing, KyufuError
 from pipelines.intake import staging as staging_module
-from pipelines.intake.staging import Manifest, Staging, sha256, write_parquet
+from pipelines.intake.staging import Manifest, Staging, partition_name, sha256, write_parquet
 from pipelines.programme import ROOT
 
 DAY = date(2020, 5, 18)
@@ -53,7 +53,8 @@ def test_a_staged_day_is_read_back(tmp_path):
 def test_the_files_are_kept_as_they_came(tmp_path):
     _write(tmp_path)
     kept = Staging(tmp_path).folder("register", DAY) / "source" / "register_20200518.csv"
-    assert kept.read_bytes() == b"bytes"
+    assert b"bytes" not in kept.read_bytes()
+    assert Staging(tmp_path).source_size("register", DAY, kept.name) == len(b"bytes")
     assert Staging(tmp_path).sources("register", DAY) == FILES
 
 
@@ -72,16 +73,27 @@ def test_the_same_bytes_again_change_nothing(tmp_path):
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
-def test_the_same_rows_give_the_same_bytes(tmp_path):
+def test_the_same_rows_give_the_same_bytes_under_the_same_keys(tmp_path):
+    for home in ("one", "two"):
+        staging = Staging(tmp_path / home, keys=tmp_path / "keys")
+        staging.write(MANIFEST, {"rows": ROWS}, FILES)
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+
+
+def test_under_other_keys_the_bytes_differ_and_the_manifest_does_not(tmp_path):
     _write(tmp_path / "one")
     _write(tmp_path / "two")
-    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    one, two = _bytes(tmp_path / "one"), _bytes(tmp_path / "two")
+    staged = {name for name in one if name.parts[0] == "staging"}
+    assert {n for n in staged if one[n] == two[n]} == {n for n in staged if n.suffix == ".json"}
 
 
 def test_the_manifest_names_its_tables_by_hash(tmp_path):
     made = _write(tmp_path)
     path = Staging(tmp_path).folder("register", DAY) / "rows.parquet"
-    assert made.tables == {"rows": sha256(path.read_bytes())}
+    parquet = AtRest(tmp_path).read(STAGING, partition_name("register", DAY), path)
+    assert parquet.startswith(b"PAR1")
+    assert made.tables == {"rows": sha256(parquet)}
 
 
 OTHER = replace(MANIFEST, sources={"register_20200518.csv": sha256(b"others")})
@@ -189,13 +201,13 @@ def test_f30_a_short_footer_never_gets_the_final_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr(staging_module.pq, "read_metadata", lambda _path: Short)
     with pytest.raises(KyufuError, match=r"rows\.parquet"):
-        write_parquet(ROWS, tmp_path / "rows.parquet")
+        write_parquet(ROWS, tmp_path / "rows.parquet", AtRest(tmp_path), "register/dt=2020-05-18")
     assert not (tmp_path / "rows.parquet").exists()
 
 
 def test_f30_a_full_disk_leaves_no_day(tmp_path, monkeypatch):
-    def full(table, path, **options):
-        Path(path).write_bytes(b"PAR1")
+    def full(table, sink, **options):
+        sink.write(b"PAR1")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(staging_module.pq, "write_table", full)

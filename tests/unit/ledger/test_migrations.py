@@ -143,6 +143,19 @@ ROWS = {
          "receipt_number": receipt} for receipt in (None, "12345678901")
     ],
     "municipal_notice": [{"letter": "letter None", "person_id": _person(Entitlement.PAID), "paid": True}],
+    "erasure": [
+        {"number": n, "planned_on": DAY, "drafter": "one", "content": "{}", "state": state,
+         "certified_on": DAY if state == "certified" else None,
+         "certificate_sha256": _TEXT if state == "certified" else None}
+        for n, state in enumerate(("planned", "replaced", "begun", "searched", "certified"), start=1)
+    ],
+    "erasure_part": [{"number": 5, "part": "staging", "erased_on": DAY, "told": "{}"}],
+    "erasure_request": [
+        {"party": "bank", "name": _TEXT, "asked_on": DAY, "due": DAY, "certified_on": DAY, "certificate_sha256": _TEXT,
+         "erased": 1, "returned": 0},
+        {"party": "jlis", "name": _TEXT, "asked_on": DAY, "due": DAY, "certified_on": None, "certificate_sha256": None,
+         "erased": None, "returned": None},
+    ],
 }  # fmt: skip
 
 

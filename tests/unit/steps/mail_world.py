@@ -98,5 +98,5 @@ def with_lists(monkeypatch) -> None:
 
 def pages(c, name) -> list[str]:
     """A release's pages, without blanks."""
-    found = page_texts((outbox.folder(c, name) / "payload").read_bytes())
+    found = page_texts(outbox.read_payload(c, name))
     return ["".join(text.split()) for text in found]

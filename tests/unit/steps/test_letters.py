@@ -65,7 +65,7 @@ def _write(c, *protected, day=NEXT):
         )
     found = {}
     for name in names:
-        text = (outbox.folder(c, name) / "payload").read_bytes().decode("utf-8-sig")
+        text = outbox.read_payload(c, name).decode("utf-8-sig")
         found[name] = list(csv.DictReader(io.StringIO(text)))
     return found, drafts, refused
 

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from pipelines.at_rest.store import OUTGOING_COPIES
 from pipelines.disclosure.guard import DisclosureRefused
 from pipelines.disclosure.release import make_release
 from pipelines.intake import receive
@@ -108,7 +109,7 @@ def _pay(c, person, day=DAY):
 
 
 def _text(c, name):
-    return "\n".join(page_texts((outbox.folder(c, name) / "payload").read_bytes()))
+    return "\n".join(page_texts(outbox.read_payload(c, name)))
 
 
 def _letters(c):
@@ -286,7 +287,8 @@ def test_f42_a_letter_that_was_changed_after_it_was_made_is_not_shown_or_posted(
     steps.draft(c, DAY)
     _check_all(c, tmp_path, ONE, TWO)
     path = outbox.folder(c, YOKOHAMA) / "payload"
-    path.write_bytes(path.read_bytes() + b"\n")
+    changed = outbox.read_payload(c, YOKOHAMA) + b"\n"
+    c.at_rest.write(OUTGOING_COPIES, YOKOHAMA, path, changed)
     for do in (
         lambda: letter_checks.post(c, YOKOHAMA, RECEIPT, THREE, DAY),
         lambda: _shown(c, tmp_path, THREE),

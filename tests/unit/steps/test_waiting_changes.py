@@ -2,13 +2,12 @@
 
 import json
 
-import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.intake import receive
-from pipelines.intake.staging import sha256
+from pipelines.intake.staging import partition_name, write_parquet
 from pipelines.ledger import tables
 from pipelines.steps import claims, payments, quarantine, register, waiting_changes
 from tests.unit.intake.refusals import refusal
@@ -82,9 +81,14 @@ def test_what_an_older_kyufu_staged_without_a_dates_key_says_to_recheck_it(
     send_changes(approved, (1, "死亡", "5020420"), (2, "死亡", "先月"))
     folder = approved.staging.folder("register_changes", DAY)
     path, about = folder / f"{table}.parquet", folder / "manifest.json"
-    pq.write_table(pq.read_table(path, partitioning=None).drop_columns("changed_on_key"), path)
+    staged = approved.staging.read("register_changes", DAY, table)
+    path.unlink()
+    older, partition = (
+        staged.drop_columns("changed_on_key"),
+        partition_name("register_changes", DAY),
+    )
     manifest = json.loads(about.read_text())
-    manifest["tables"][table] = sha256(path.read_bytes())
+    manifest["tables"][table] = write_parquet(older, path, approved.at_rest, partition)
     about.write_text(json.dumps(manifest))
     monkeypatch.setattr(receive, "schema_version", lambda _layout: "later")
     message = refusal(KyufuError, lambda: register.apply_changes(approved, DAY))

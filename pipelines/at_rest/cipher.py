@@ -1,0 +1,121 @@
+"""One stored file, encrypted: the same bytes under the same key and name give the same file, every time.
+
+AES-SIV (RFC 5297) in pieces of 1 MiB, each bound to the file's name, its place and whether it is the last one: a piece
+that is changed, moved, cut off or put into another file is found. Its nonce is made of what it encrypts, so that a
+write that was killed and made again with other content gives nothing away, and a partition that is made again has the
+very same bytes. A file of an earlier Kyufu has no mark in front and is read as it is.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from pipelines.errors import KyufuError
+
+KEY_BYTES = 64
+MARK = b"KYUFU-AES-SIV-1\n"
+_PIECE = 1 << 20
+_TAG = 16
+_END = b"\x01"  # closes the content, so that there is always a last piece with something in it
+
+
+class StoredBytesDamaged(KyufuError):
+    """A stored file is not what was written under its key."""
+
+
+class EncryptingFile:
+    """A file to write in order; what lies behind it is encrypted. sha256, size: of what was written into it."""
+
+    def __init__(self, file: BinaryIO, key: bytes, name: str) -> None:
+        """Begin the file."""
+        self.closed = False
+        self._file, self._siv, self._name = file, AESSIV(key), name
+        self._left = bytearray()
+        self._pieces = 0
+        self._digest = hashlib.sha256()
+        self.size = 0
+        file.write(MARK)
+
+    @property
+    def sha256(self) -> str:
+        """Of everything written so far."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Take more."""
+        view = memoryview(data).cast("B")
+        self._digest.update(view)
+        self.size += len(view)
+        self._left += view
+        while len(self._left) > _PIECE:
+            self._put(bytes(self._left[:_PIECE]), last=False)
+            del self._left[:_PIECE]
+        return len(view)
+
+    def tell(self) -> int:
+        """How much was written."""
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing is written before its piece is whole."""
+
+    def close(self) -> None:
+        """Write what is left and the end; the file behind it stays open."""
+        if self.closed:
+            return
+        left = bytes(self._left) + _END
+        for start in range(0, len(left), _PIECE):
+            self._put(left[start : start + _PIECE], last=start + _PIECE >= len(left))
+        self.closed = True
+
+    def _put(self, piece: bytes, *, last: bool) -> None:
+        self._file.write(self._siv.encrypt(piece, _bound(self._name, self._pieces, last)))
+        self._pieces += 1
+
+
+def decrypt(stored: bytes, key: bytes, name: str) -> bytes:
+    """What was written under that key and name.
+
+    Raises:
+        StoredBytesDamaged: it is not what was written.
+    """
+    siv, whole = AESSIV(key), memoryview(stored)[len(MARK) :]
+    step = _PIECE + _TAG
+    count = -(-len(whole) // step)
+    parts = []
+    try:
+        for number in range(count):
+            piece = bytes(whole[number * step : (number + 1) * step])
+            parts.append(siv.decrypt(piece, _bound(name, number, number == count - 1)))
+    except (InvalidTag, ValueError):
+        raise StoredBytesDamaged(_damaged(name)) from None
+    content = b"".join(parts)
+    if not content.endswith(_END):
+        raise StoredBytesDamaged(_damaged(name))
+    return content[: -len(_END)]
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether a stored file has the mark."""
+    with path.open("rb") as file:
+        return file.read(len(MARK)) == MARK
+
+
+def plain_size(path: Path) -> int:
+    """How many bytes were written into a stored file."""
+    size = path.stat().st_size
+    if not is_encrypted(path):
+        return size
+    inside = size - len(MARK)
+    return inside - _TAG * -(-inside // (_PIECE + _TAG)) - len(_END)
+
+
+def _bound(name: str, number: int, last: bool) -> list[bytes]:
+    return [name.encode(), number.to_bytes(8), bytes([last])]
+
+
+def _damaged(name: str) -> str:
+    return f"{name}: 保存したデータが壊れているか、書き換えられています。バックアップから戻してください。"
