@@ -29,10 +29,11 @@ ERASED = History("消去済み(保存期間が終わりました)", "", "", ())
 def _is_erased(c: Campaign, connection: sa.Connection, resident_id: str) -> bool:
     """Whether somebody of that number was eligible and is erased; nothing more is known."""
     e = tables.entitlement
-    query = sa.select(sa.func.count()).filter_by(
-        programme=c.programme.id, person_id=pseudonym(c, f"R{resident_id}")
+    digest = pseudonym(c, f"R{resident_id}")
+    query = sa.select(sa.func.count()).where(
+        e.c.programme == c.programme.id, e.c.person_id == digest
     )
-    return bool(connection.execute(query.select_from(e)).scalar_one())
+    return bool(connection.execute(query).scalar_one())
 
 
 def read_history(c: Campaign, resident_id: str, actor: str, purpose: str, day: date) -> History:
