@@ -1,6 +1,7 @@
 """The whole campaign without Airflow: the same steps in the same order, day after day, with the simulated parties."""
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
@@ -13,7 +14,18 @@ from pipelines.link.pki import create_demonstration_pki
 from pipelines.link.relay import Relay
 from pipelines.link.session import SFTPClient, open_session
 from pipelines.programme import Programme, Settings, load_programme
-from pipelines.steps import claims, closeout, forms, payments, register, reports, results, welfare
+from pipelines.steps import (
+    accounts,
+    claims,
+    closeout,
+    forms,
+    payments,
+    register,
+    reports,
+    results,
+    rosters,
+    welfare,
+)
 from pipelines.steps.approvals import rehearse
 from pipelines.steps.campaign import Campaign, open_campaign
 
@@ -42,6 +54,8 @@ def campaign_days(inputs: Path) -> list[date]:
 @contextmanager
 def rehearsal_link(settings: Settings, programme: Programme) -> Iterator[Relay]:
     """The mock link with its simulated parties, below the home; ends with this process."""
+    os.umask(0o077)  # the relay and the parties inherit it: what they write is this user's alone
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     pki = settings.home / "pki"
     create_demonstration_pki(pki, tuple(party.id for party in programme.parties))
     with Relay.start(settings.home / "link", pki, settings.inputs, programme=programme.id) as relay:
@@ -117,6 +131,7 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
                 raise
             progress(day, name, {"subject": dataset, "refused": str(error)})
 
+    do("rosters.rehearse", rosters.rehearse)
     receive("register.receive", "register", register.receive_register)
     receive("register.changes", "register_changes", register.receive_changes)
     do("register.freeze", register.freeze_snapshot)
@@ -131,11 +146,13 @@ def _run_rooms(c: Campaign, day: date, progress: Progress) -> None:
     for channel, dataset in claims.CHANNELS.items():
         receive(f"claims.receive.{channel}", dataset, claims.receive, channel)
     do("claims.decide", claims.match_and_decide)
+    do("accounts.check", accounts.check)
     rehearse(c, do("payments.draft", payments.draft), day)
     do("payments.build", payments.build)
     do("payments.send", payments.send)
     do("results.notices", results.send_notices)
     do("results.settle", results.settle)
+    do("results.letters", results.draft_letters)
     do("closeout.lapse", closeout.lapse)
     do("closeout.parties", closeout.ask_parties)
     if (drafted := do("closeout.erasure", closeout.plan_erasure))["needed"]:

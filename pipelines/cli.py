@@ -13,12 +13,20 @@ from rich.table import Table
 
 from pipelines import (
     cli_audit,
+    cli_cash,
     cli_deliveries,
+    cli_disclosures,
     cli_erasure,
+    cli_evidence,
     cli_holds,
+    cli_incident,
+    cli_letters,
     cli_link,
+    cli_mail,
     cli_money,
     cli_quarantine,
+    cli_rehearse,
+    cli_roster,
     cli_stop,
     cli_zengin,
 )
@@ -39,14 +47,22 @@ app.add_typer(cli_quarantine.attachment, name="attachment")
 app.add_typer(cli_holds.holds, name="holds")
 app.add_typer(cli_money.recovery, name="recovery")
 app.add_typer(cli_money.results, name="results")
+app.add_typer(cli_cash.cash, name="cash")
 app.add_typer(cli_zengin.zengin, name="zengin")
+app.add_typer(cli_mail.mail, name="mail")
 app.command()(cli_holds.login)
 app.command()(cli_holds.logout)
 app.command()(cli_stop.stop)
 app.command()(cli_stop.resume)
 app.command()(cli_deliveries.deliveries)
+app.command()(cli_disclosures.disclosures)
+app.add_typer(cli_letters.letters, name="letters")
+app.command()(cli_rehearse.rehearse_delivery)
 app.add_typer(cli_audit.audit, name="audit")
 app.add_typer(cli_erasure.erasure, name="erasure")
+app.add_typer(cli_roster.roster, name="roster")
+app.add_typer(cli_incident.incident, name="incident")
+app.command()(cli_evidence.evidence)
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 
@@ -149,6 +165,9 @@ def status(
     if not found.events:
         return
     console.print(f"申請書: {found.form}")
+    console.print(" → ".join(found.steps) or "申請書は未発送です。")
+    for line in (*found.claims, *found.mail):
+        console.print(escape(line))
     table = Table("業務日", "状態", "きっかけ", "コード")
     for event in found.events:
         table.add_row(*event)

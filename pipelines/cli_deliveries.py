@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pipelines.terminal import Home, Programme, console, no_link, settings, today
+from pipelines.terminal import Home, Programme, business_day, console, no_link, settings
 
 Day = Annotated[
     datetime | None,
@@ -26,8 +26,7 @@ def deliveries(day: Day = None, programme: Programme = None, home: Home = None) 
     c = open_campaign(settings(programme, home), no_link)
     with c.ledger.read() as connection:
         found = sent.unacknowledged(connection, c.programme)
-        newest = sent.newest_day(connection, c.programme.id)
-    as_of = day.date() if day else newest if c.programme.is_demonstration and newest else today()
+    as_of = day.date() if day else business_day(c)
     if not found:
         console.print("受領確認を待っている送付はありません。")
         return

@@ -11,7 +11,18 @@ from rich.table import Table
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
 from pipelines.programme import quarantine_password_from_environment
-from pipelines.terminal import Home, Programme, console, no_link, os_user, settings, today
+from pipelines.terminal import (
+    Home,
+    Programme,
+    Reason,
+    assert_absent,
+    console,
+    no_link,
+    os_user,
+    settings,
+    tell_decided,
+    today,
+)
 from schemas.rules import RULES
 
 quarantine = typer.Typer(
@@ -80,7 +91,7 @@ def export(
     from pipelines.steps import quarantine as steps
     from pipelines.steps.campaign import open_campaign
 
-    _assert_absent(out)
+    assert_absent(out)
     c = open_campaign(settings(programme, home), no_link)
     password = _password(password_file, confirm=True)
     actor = os_user()
@@ -98,13 +109,15 @@ def take_back(
 ) -> None:
     """Take a mended workbook back: every row is checked again, and what is still bad waits on."""
     from pipelines.steps import quarantine as steps
+    from pipelines.steps import rosters
     from pipelines.steps.campaign import open_campaign
 
     if not file.is_file():
         raise KyufuError(f"{file} がありません。")
     c = open_campaign(settings(programme, home), no_link)
     password = _password(password_file, confirm=False)
-    found = steps.take_back(c, file.read_bytes(), file.name, password, os_user(), today())
+    actor = rosters.acting(c, os_user())
+    found = steps.take_back(c, file.read_bytes(), file.name, password, actor, today())
     console.print(
         f"{found['dataset']} {found['day']} 第{found['version']}版: 直された{found['changed']:,}行のうち"
         f"{found['accepted']:,}行を受け入れました。保留は残り{found['waiting']:,}行です。"
@@ -119,14 +132,36 @@ def take_back(
         console.print("受け入れた行は、次にその業務日か翌業務日の処理を実行したときに使われます。")
 
 
+@quarantine.command("except")
+def sign_exceptions(
+    dataset: Dataset, day: Day, reason: Reason, programme: Programme = None, home: Home = None
+) -> None:
+    """Set apart the rows of a day that nobody can mend; a second person agrees by doing the same.
+
+    What waits for them goes on without them; they stay in quarantine and in every count.
+    """
+    from pipelines import sign_in
+    from pipelines.steps import exceptions
+
+    c, actor = sign_in.open_signed_in(programme, home)
+    decided = exceptions.sign(c, dataset, day.date(), reason, actor, today())
+    rows, repeated = len(decided.content["rows"]), decided.content["duplicates"]
+    tell_decided(
+        f"{dataset} {day:%Y-%m-%d}: 保留{rows:,}行と重複{repeated:,}行を例外とします({actor.name})。",
+        "これらの行を待たずに進みます。",
+        decided.needed - len(decided.approved_by),
+    )
+
+
 @quarantine.command()
 def recheck(dataset: Dataset, day: Day, programme: Programme = None, home: Home = None) -> None:
     """Put a staged day to the present rules and layout again, from the files as they came."""
     from pipelines.steps import quarantine as steps
+    from pipelines.steps import rosters
     from pipelines.steps.campaign import open_campaign
 
     c = open_campaign(settings(programme, home), no_link)
-    found = steps.recheck(c, dataset, day.date(), os_user(), today())
+    found = steps.recheck(c, dataset, day.date(), rosters.acting(c, os_user()), today())
     told = "、".join(found["differences"]) or "前と同じ結果です"
     console.print(f"{dataset} {day:%Y-%m-%d} 第{found['version']}版: {told}。")
 
@@ -144,16 +179,11 @@ def show(
     from pipelines.steps import attachments
     from pipelines.steps.campaign import open_campaign
 
-    _assert_absent(out)
+    assert_absent(out)
     c = open_campaign(settings(programme, home), no_link)
     data = attachments.show(c, claim, name, os_user(), purpose, today())
     write_whole(out, data)
     console.print(f"{out} に書き出しました。")
-
-
-def _assert_absent(out: Path) -> None:
-    if out.exists():
-        raise KyufuError(f"{out} はすでにあります。別の名前にしてください。")
 
 
 def _password(file: Path | None, confirm: bool) -> str:

@@ -32,6 +32,7 @@ process does. ``any:0`` counts every place in ``passed`` and ends nothing.
 | outbox.acknowledged | the receiver's acknowledgement is read, the ledger does not know it yet |
 | payments.sending | a batch is marked as sending, nothing of it is at the bank |
 | payments.sent | the bank has acknowledged a batch, the batch is still marked as sending |
+| accounts.read | the bank's answer about accounts is read, nothing of it is in the ledger |
 | results.read | the bank's result is read, nothing of it is in the ledger |
 | results.settled | the result is in the ledger, the caller does not know it yet |
 | erasure.asked | a party's request to return and to erase is in the ledger, nothing of it is sent |

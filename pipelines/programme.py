@@ -9,13 +9,14 @@ import tomllib
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipelines.errors import KyufuError
 
 ROOT = Path(__file__).resolve().parent.parent
+WARD = "ward"  # the ward itself, where a party is named
 
 
 class ProgrammeError(KyufuError):
@@ -158,13 +159,52 @@ class Party(Part):
     erasure: PartyErasure | None = None
 
 
+class Handler(Part):
+    """Somebody who may handle personal data: 取扱責任者 (responsible) or 取扱者 (handler).
+
+    accounts: of the ward's people, the names that a session has: Airflow's, or `os:NAME` of the ward's own PC.
+    """
+
+    name: str
+    duty: Literal["responsible", "handler"]
+    accounts: tuple[str, ...] = ()
+
+
+class HandlerRoster(Part):
+    """Who handles personal data at the ward (`WARD`), at a party, or at a party's subcontractor.
+
+    certificate: of a party, what its certificate must be: its subject (RFC 4514), or the SHA-256 of its DER bytes.
+    """
+
+    party: str
+    subcontractor: str = ""
+    certificate: str = ""
+    people: tuple[Handler, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _somebody_is_responsible(self) -> "HandlerRoster":
+        if all(person.duty != "responsible" for person in self.people):
+            raise ValueError(
+                f"the roster of {self.subcontractor or self.party!r} names nobody responsible"
+            )
+        if self.party != WARD and any(person.accounts for person in self.people):
+            raise ValueError(
+                f"the roster of {self.party!r} has accounts; only the ward's people have any"
+            )
+        if (self.party != WARD) != (bool(self.certificate) or bool(self.subcontractor)):
+            raise ValueError(
+                f"the roster of {self.party!r}: a party has a certificate, the ward has none"
+            )
+        return self
+
+
 class Disclosure(Part):
     """A permission to hand data to somebody."""
 
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse", "nobody"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -172,8 +212,6 @@ class Disclosure(Part):
 
     @model_validator(mode="after")
     def _parents_are_fields(self) -> "Disclosure":
-        if self.people == "nobody" and (self.fields or self.derived):
-            raise ValueError("a disclosure about nobody has no fields")
         for column, parents in self.derived.items():
             missing = sorted(set(parents) - set(self.fields))
             if missing:
@@ -183,10 +221,57 @@ class Disclosure(Part):
         return self
 
 
+class AccountCheck(Part):
+    """Asking the bank about accounts before they are paid to (口座照会, 種別 98 and 99).
+
+    columns: item -> its first column in the data record, counted from 1. answers: answer code -> `confirmed`, or the
+    code of the finding that it makes.
+    """
+
+    columns: dict[str, int]
+    answers: dict[str, str]
+
+
+CodePoint = Annotated[str, Field(pattern=r"^U\+[0-9A-F]{4,6}$")]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Forms(Part):
+    """The print contractor's profile for the forms' file.
+
+    characters: what its fonts have. gaiji: what is printed for the ward's own characters, 〓 or themselves. shrink:
+    `U+XXXX` -> the one character printed instead, before the shrink maps are asked. proof_records: on the proof sheet.
+    """
+
+    encoding: Literal["utf-8", "utf-8-sig", "cp932"] = "utf-8"
+    line_end: Literal["crlf", "lf"] = "crlf"
+    quoting: Literal["needed", "all"] = "needed"
+    max_members: int = Field(default=12, ge=1)
+    characters: Literal["jisx0208", "jisx0213", "cp932", "unicode"] = "cp932"
+    gaiji: Literal["geta", "keep"] = "geta"
+    proof_records: int = Field(default=50, ge=1, le=500)
+    shrink: dict[CodePoint, OneCharacter] = {}
+
+
+class Braille(Part):
+    """What the ward's own embosser and label printer make for Braille households.
+
+    sender, title: Braille kana. cells_in_line, lines_in_page: of the embosser. label_points: size of the large print.
+    """
+
+    sender: str = ""
+    title: str = ""
+    with_name: bool = True
+    cells_in_line: int = Field(default=32, ge=10)
+    lines_in_page: int = Field(default=22, ge=3)
+    label_points: int = Field(default=22, ge=10, le=36)
+
+
 class Bank(Part):
     """The paying bank's profile (指定金融機関).
 
     result_business_days: after so many business days from the transfer date a payment without a result is unknown.
+    account_check: how the bank is asked about accounts; without it, it is not.
     """
 
     profile: Literal["zengin"]
@@ -204,6 +289,14 @@ class Bank(Part):
     result_code_column: int = Field(ge=1, le=120)
     result_codes: dict[str, str]
     result_business_days: int = Field(default=3, ge=1)
+    account_check: AccountCheck | None = None
+
+
+class Cash(Part):
+    """Cash over the counter. collect_days: what nobody collected for so many days is taken back."""
+
+    counter: str
+    collect_days: int = Field(ge=1)
 
 
 class Limits(Part):
@@ -254,6 +347,90 @@ class Link(Part):
     wait_seconds: float = Field(ge=0)
 
 
+class Incidents(Part):
+    """By when each step after an accident or a suspicion is due: days after the day on which it was entered.
+
+    notice: 速報, the party tells the ward; report: 書面報告, in writing; instruction: 指示, of the ward to the party.
+    """
+
+    notice_days: int = Field(default=0, ge=0)
+    report_days: int = Field(default=3, ge=0)
+    instruction_days: int = Field(default=7, ge=0)
+
+
+class Letters(Part):
+    """Letters to other municipalities (外部提供).
+
+    directory: a table of `schemas/municipalities`; checks: how many people make each check.
+    """
+
+    directory: str = Field(pattern=r"^[a-z0-9_-]+$")
+    checks: int = Field(default=2, ge=2)
+
+
+class Mail(Part):
+    """What the ward mails itself, and what becomes of mail that comes back.
+
+    sender: lines of the sender's block. return_to: lines of the label on return envelopes, which come back to the
+    ward. departments: list -> the department that holds whereabouts that the list does not give, where it is another
+    one than the list's. undelivered: code of a reason why mail came back -> (what it is called, what happens next,
+    and what happens next where the addressee is protected). deficiencies: code of what a claim lacks -> what its
+    applicant is asked for.
+    """
+
+    signer: str
+    telephone: str
+    sender: tuple[str, ...]
+    return_postal_code: str = Field(pattern=r"^\d{7}$")
+    return_to: tuple[str, ...]
+    sheets_per_file: int = Field(gt=0)
+    departments: dict[str, str] = {}
+    undelivered: dict[str, "Undelivered"]
+    deficiencies: dict[str, str]
+    deficiency_default: str
+
+
+class Undelivered(Part):
+    """A reason why mail came back, and what staff do next."""
+
+    label: str
+    next: str
+    next_protected: str
+
+
+class Postcard(Part):
+    """How the contractor lays a decision notice out on its postcard (圧着ハガキ); what does not fit the ward writes."""
+
+    encoding: Literal["utf-8", "utf-8-sig", "cp932"]
+    line_break: Literal["crlf", "lf"]
+    address_lines: int = Field(ge=1, le=9)
+    line_characters: int = Field(ge=8)
+    name_characters: int = Field(ge=8)
+
+
+_REVEALING = ("別の", "他の", "ほかの", "保護", "避難", "施設", "措置", "世帯員", "世帯主", "同じ")
+
+
+class NonPayment(Part):
+    """Who is told that nothing is paid, and in which words; the words reveal nothing about anybody else.
+
+    states: of whom a notice is written. not_for: finding codes about which nobody is written to. reasons: finding code
+    -> text; any other code has the text of `other`.
+    """
+
+    states: tuple[Literal["declined", "ineligible", "lapsed"], ...]
+    not_for: tuple[str, ...] = ()
+    reasons: dict[str, str]
+    other: str
+
+    @model_validator(mode="after")
+    def _reveals_nobody(self) -> "NonPayment":
+        for code, text in {**self.reasons, "other": self.other}.items():
+            if told := [word for word in _REVEALING if word in text]:
+                raise ValueError(f"the reason for {code!r} may tell of somebody else: {told}")
+        return self
+
+
 class Demonstration(Part):
     """People who act in a rehearsal."""
 
@@ -280,12 +457,21 @@ class Programme(Part):
     list_sources: tuple[ListSource, ...] = Field(alias="list")
     sources: tuple[Source, ...] = Field(alias="source")
     parties: tuple[Party, ...] = Field(alias="party")
+    rosters: tuple[HandlerRoster, ...] = Field(alias="roster", default=())
     disclosures: tuple[Disclosure, ...] = Field(alias="disclosure")
+    forms: Forms = Forms()
+    braille: Braille = Braille()
     bank: Bank
+    cash: Cash | None = None
     findings: dict[str, Severity]
     limits: Limits
     intake: Intake = Intake()
     link: Link
+    incidents: Incidents = Incidents()
+    letters: Letters | None = None
+    mail: Mail
+    postcard: Postcard
+    non_payment: NonPayment
     retention: dict[RetentionClass, date]
     demonstration: Demonstration | None = None
 
@@ -314,6 +500,11 @@ class Programme(Part):
                 raise ValueError(
                     f"source {source.dataset!r} names the unknown party {source.party!r}"
                 )
+        check = self.bank.account_check
+        if check and (
+            strange := sorted(set(check.answers.values()) - {"confirmed", *self.findings})
+        ):
+            raise ValueError(f"[bank.account_check] answers name unknown findings: {strange}")
         if self.benefit.mode == "production" and self.demonstration is not None:
             raise ValueError("a production programme has no [demonstration] section")
         return self
@@ -331,6 +522,20 @@ class Programme(Part):
                 raise ValueError(
                     f"party {party.id!r} is asked to erase without a disclosure 'erasure_{party.id}'"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _roster_references(self) -> "Programme":
+        organisations = [(WARD, "")]
+        for party in self.parties:
+            organisations += [(party.id, ""), *((party.id, s.name) for s in party.subcontractors)]
+        named = [(roster.party, roster.subcontractor) for roster in self.rosters]
+        if strange := sorted(set(named) - set(organisations)):
+            raise ValueError(f"a roster of an unknown party or subcontractor: {strange}")
+        accounts = [a for r in self.rosters for person in r.people for a in person.accounts]
+        for what, names in (("roster", [" ".join(n) for n in named]), ("account", accounts)):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} named twice: {twice}")
         return self
 
     @property
@@ -359,6 +564,11 @@ class Programme(Part):
             if party.id == party_id:
                 return party
         raise ProgrammeError(f"programme {self.id}: no [[party]] {party_id!r}")
+
+    def rosters_of(self, party_id: str) -> tuple[HandlerRoster, ...]:
+        """The party's roster and those of its subcontractors, itself first; empty if it named nobody."""
+        own = (roster for roster in self.rosters if roster.party == party_id)
+        return tuple(sorted(own, key=lambda roster: roster.subcontractor))
 
     def disclosure(self, disclosure_id: str) -> Disclosure:
         """The disclosure of that id; denied by default, so an unknown one is an error."""

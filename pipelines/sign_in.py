@@ -47,7 +47,22 @@ class _Who(BaseModel):
 
 
 def open_signed_in(programme: Path | None, home: Path | None) -> "tuple[Campaign, Actor]":
-    """The campaign of a command that has no link, and who is signed in.
+    """The campaign of a command that has no link, and who is signed in and on the ward's roster.
+
+    Raises:
+        NotSignedIn: nobody is.
+        NotOnRoster: who is signed in may not handle personal data.
+    """
+    from pipelines.ledger import rosters
+
+    c, actor = open_for_anybody(programme, home)
+    with c.ledger.read() as connection:
+        rosters.assert_handler(connection, c.programme, actor.name)
+    return c, actor
+
+
+def open_for_anybody(programme: Path | None, home: Path | None) -> "tuple[Campaign, Actor]":
+    """As `open_signed_in`, for whoever is signed in: to see a roster, and to register the first one.
 
     Raises:
         NotSignedIn: nobody is.

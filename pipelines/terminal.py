@@ -4,15 +4,20 @@ import os
 import pwd
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.errors import KyufuError
+from pipelines.files import write_whole
 from pipelines.link.errors import LinkError
 from pipelines.programme import Settings, settings_from_environment
+
+if TYPE_CHECKING:
+    from pipelines.steps.campaign import Campaign
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -53,9 +58,41 @@ def tell_decided(what: str, done: str, left: int) -> None:
     console.print(escape(f"{what}{follows}"))
 
 
+def assert_absent(out: Path) -> None:
+    """Fail if a file of that name is there already.
+
+    Raises:
+        KyufuError: it is.
+    """
+    if out.exists():
+        raise KyufuError(f"{out} はすでにあります。別の名前にしてください。")
+
+
+def write_new(out: Path, data: bytes) -> None:
+    """Write a file whole, where none is yet; readable by its owner alone.
+
+    Raises:
+        KyufuError: one of that name is there.
+    """
+    assert_absent(out)
+    write_whole(out, data)
+
+
 def today() -> date:
     """The date in Japan."""
     return datetime.now(ZoneInfo("Asia/Tokyo")).date()
+
+
+def business_day(c: "Campaign") -> date:
+    """The business date of a command: today; in a demonstration the newest day on which a step ran."""
+    from pipelines.steps.sent import newest_day
+
+    if c.programme.is_demonstration:
+        with c.ledger.read() as connection:
+            newest = newest_day(connection, c.programme.id)
+        if newest is not None:
+            return newest
+    return today()
 
 
 def os_user() -> str:

@@ -14,7 +14,7 @@ from schemas import (
 )
 from schemas.tables import Table
 
-__all__ = ["COLUMNS", "DATASETS", "DATES", "ITEMS", "Table"]
+__all__ = ["COLUMNS", "DATASETS", "DATES", "ITEMS", "ITEM_NAMES", "Table"]
 
 DATASETS: dict[str, tuple[Table, ...]] = {
     **register.DATASET,
@@ -41,3 +41,10 @@ ITEMS = frozenset(
     field.item for tables in DATASETS.values() for table in tables for _, field in table.fields
 )
 """Every item name that a source may use for one of them."""
+ITEM_NAMES = {
+    name: field.item
+    for tables in reversed(DATASETS.values())
+    for table in tables
+    for name, field in table.fields
+}
+"""Our column -> what people call it; where datasets differ, as the one that is declared first has it."""

@@ -65,6 +65,7 @@ def main(folder: Path) -> None:
     (folder / "passwords.json").write_text(json.dumps(passwords), encoding="utf-8")
     sys.path.insert(0, str(ROOT / "plugins"))
 
+    import inquiry
     import uvicorn
     import who
     from airflow import settings
@@ -75,7 +76,7 @@ def main(folder: Path) -> None:
     settings.configure_orm()
     RevokedToken.__table__.create(settings.engine)
     app = FastAPI()
-    for plugged in who.KyufuWho.fastapi_apps:
+    for plugged in (*who.KyufuWho.fastapi_apps, *inquiry.KyufuInquiry.fastapi_apps):
         app.mount(plugged["url_prefix"], plugged["app"])
     init_auth_manager(app)
     listening = socket.create_server(("127.0.0.1", 0))

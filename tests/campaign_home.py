@@ -17,6 +17,8 @@ from pipelines.ledger.balance import take_balance
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import verify_chain
 from pipelines.programme import ROOT
+from tests.kyufu_process import environment as environment
+from tests.kyufu_process import run_kyufu
 
 PROGRAMME = ROOT / "programmes" / "shinjuku-2020.toml"
 PROGRAMME_ID = "shinjuku-2020"
@@ -25,7 +27,10 @@ DECIDED = (
     "entitlement", "entitlement_event", "protection", "addition", "claim", "finding", "batch", "payment",
     "payment_item", "recovery", "recovery_entry", "unreconciled_result", "late_return", "deficiency_letter",
     "money_decision", "money_reason", "approval", "hold_decision", "hold_reason", "intake_file", "refusal",
-    "sending_stop", "sending_resume",
+    "sending_stop", "sending_resume", "handler_roster", "handler_confirmation", "incident", "incident_step",
+    "former_whereabouts", "municipal_letter", "municipal_notice", "cash_order", "cash_receipt",
+    "account_check",
+    "sending_stop", "sending_resume", "mailing", "mailing_person", "mail_return", "mail_reissue", "claim_letter",
 )  # fmt: skip
 CHILDREN_END_SECONDS = 60.0
 THREE_DAYS = {"2020-05-18", "2020-05-20", "2020-06-03"}
@@ -42,34 +47,20 @@ def make_ward(folder: Path, residents: int, seed: int, days: set[str] | None = N
     return folder
 
 
-def environment(**more: str) -> dict[str, str]:
-    """The environment of a child: ours without what steers Kyufu."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("KYUFU_", "PANDERA_"))}
-    return {**inherited, "PYTHONPATH": str(ROOT), **more}
-
-
 def campaign_command(inputs: Path, home: Path, *more: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "pipelines.cli",
-        "campaign",
-        "--inputs",
-        str(inputs),
-        "--home",
-        str(home),
-        *more,
-    ]
+    """`kyufu campaign` as a command that starts Python."""
+    return [sys.executable, "-m", "pipelines.cli", *_campaign(inputs, home), *more]
 
 
 def run_campaign(
     inputs: Path, home: Path, *more: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """`kyufu campaign` in a process of its own."""
-    return subprocess.run(
-        campaign_command(inputs, home, *more), env=environment(**variables), capture_output=True,
-        text=True, timeout=300, check=False,
-    )  # fmt: skip
+    return run_kyufu(*_campaign(inputs, home), *more, **variables)
+
+
+def _campaign(inputs: Path, home: Path) -> tuple[str, ...]:
+    return ("campaign", "--inputs", str(inputs), "--home", str(home))
 
 
 def sqlite_url(home: Path) -> str:
@@ -111,8 +102,13 @@ def final_state(home: Path, url: str | None = None) -> dict[str, object]:
 
 
 def stored_payload(path: Path) -> bytes:
-    """What `HOME/releases/NAME/payload` holds."""
+    """What a file in `HOME/releases/NAME` holds."""
     return AtRest(path.parents[2]).read(OUTGOING_COPIES, path.parent.name, path)
+
+
+def store_payload(path: Path, data: bytes) -> None:
+    """Put something else into it, as somebody who has the key could."""
+    AtRest(path.parents[2]).write(OUTGOING_COPIES, path.parent.name, path, data)
 
 
 def copy_home(home: Path, to: Path) -> Path:

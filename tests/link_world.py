@@ -9,15 +9,21 @@ from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from cryptography import x509
 
+from pipelines.disclosure.guard import Guard, Register
+from pipelines.disclosure.release import Release, make_release
 from pipelines.link import pki as pki_module
 from pipelines.link.delivery import Parcel, Published, publish
 from pipelines.link.identity import Identity, load_certificate
+from pipelines.link.manifest import Manifest
 from pipelines.link.pki import create_demonstration_pki
+from pipelines.link.seal import seal, sign
 from pipelines.link.session import Endpoint, open_session
+from pipelines.programme import ROOT, load_programme
 
 PARTIES = ("contractor", "bank", "jlis")
 DAY = date(2020, 6, 1)
@@ -46,17 +52,43 @@ class World:
         sum_yen: int | None = None,
     ) -> Parcel:
         return Parcel.pack(
-            payload,
-            name=name,
-            kind=name.split("_")[0],
-            business_date=DAY,
-            records=records,
-            sum_yen=sum_yen,
+            release(payload, name, to=to, records=records, sum_yen=sum_yen),
             programme="test",
             unpayable=True,
             signer=self.ward,
-            recipient=self.certificate(to),
+            to=to,
+            certificate=self.certificate(to),
         )
+
+
+def release(
+    payload: bytes,
+    name: str,
+    *,
+    to: str = "bank",
+    records: int = 1,
+    sum_yen: int | None = None,
+) -> Release:
+    """What the gate lets pass to a party, about nobody."""
+    programme = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
+    own = Register(lambda _births, _households: (), lambda: ())
+    days = {source.dataset: DAY for source in programme.list_sources}
+    guard = Guard(frozenset(), frozenset, tuple, days, 0, lambda _people: own)
+    return make_release(
+        programme, guard, {"bank": "payments", "contractor": "forms"}[to], name=name, payload=payload,
+        columns=(), people=frozenset(), records=records, sum_yen=sum_yen, day=DAY,
+    )  # fmt: skip
+
+
+def sealed_statement(
+    payload: bytes, signer: Identity, recipient: x509.Certificate, **stated: Any
+) -> tuple[bytes, bytes]:
+    """(sealed file, signed manifest) as a party makes them, whatever the manifest states."""
+    sealed = seal(payload, signer, recipient, on=stated["business_date"])
+    manifest = Manifest(
+        sha256=hash_of(payload), sealed_sha256=hash_of(sealed), sealed_bytes=len(sealed), **stated
+    )
+    return sealed, sign(manifest.to_bytes(), signer)
 
 
 def small_keys() -> AbstractContextManager[object]:

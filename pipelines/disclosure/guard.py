@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
-from pipelines.errors import KyufuError
+from pipelines.errors import Refusal
 from pipelines.programme import Disclosure, ListSource, Programme
 
 
-class DisclosureRefused(KyufuError):
-    """Something may not leave; the message names the rule, never a person."""
+class DisclosureRefused(Refusal):
+    """Something may not leave; the message and the rule's code name nobody."""
 
 
 class PeriodClosed(DisclosureRefused):
@@ -21,7 +22,8 @@ class PeriodClosed(DisclosureRefused):
 class Secret:
     """One protected person: what must not stand in bytes that do not cover them.
 
-    birth_date: as written; birth_key: as YYYYMMDD, None where it is not known. addresses: where they live now.
+    birth_date: as written; birth_key: as YYYYMMDD, None where it is not known. addresses: where they live now, and
+    where they lived before under protection.
     """
 
     person_id: str
@@ -46,17 +48,30 @@ class Register:
 
 @dataclass(frozen=True)
 class Guard:
-    """The present state of protection.
+    """The present state of protection; what needs the register is looked up when a file asks for it.
 
-    list_days: dataset -> day of its newest list, None if it never came. own: some people's register.
+    withheld: who must be in no contractor's file. known: the protected people. list_days: dataset -> day of its newest
+    list, None if it never came. own: some people's register. in_facilities: whom other municipalities may be told of,
+    as admitted to a facility and under no other protection.
     """
 
     protected: frozenset[str]
-    withheld_from_contractors: frozenset[str]
-    secrets: tuple[Secret, ...]
+    withheld: Callable[[], frozenset[str]]
+    known: Callable[[], tuple[Secret, ...]]
     list_days: dict[str, date | None]
     undecided_rows: int
     own: Callable[[frozenset[str]], Register]
+    in_facilities: frozenset[str] = frozenset()
+
+    @cached_property
+    def withheld_from_contractors(self) -> frozenset[str]:
+        """Who must be in no contractor's file."""
+        return self.withheld()
+
+    @cached_property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not stand in bytes that do not cover the protected people."""
+        return self.known()
 
     def secrets_digest(self) -> str:
         """What the scan looks for, as a hash: the same bytes need no second look for the same secrets."""
@@ -75,20 +90,27 @@ class Guard:
             if newest is None:
                 raise DisclosureRefused(
                     f"{source.dataset}({source.department})の名簿が届いていません(または照合が済んでいません)。済むまで何も送りません。"
-                    "該当者がいない場合は零件の申告を受け取ってください。"
+                    "該当者がいない場合は零件の申告を受け取ってください。",
+                    "LIST_MISSING",
                 )
             age = (min(day, source.period.last) - newest).days
             if age > programme.lists.max_age_days:
-                raise DisclosureRefused(_too_old(source, newest, age, programme.lists.max_age_days))
+                raise DisclosureRefused(
+                    _too_old(source, newest, age, programme.lists.max_age_days),
+                    "LIST_OLD",
+                    days=age,
+                )
         if self.undecided_rows:
             raise DisclosureRefused(
                 f"名簿の行で、候補者の見つからないもの、または誤りで保留になったものが{self.undecided_rows}行あります。"
-                "二人の職員が判断するまで何も送りません。"
+                "二人の職員が判断するまで何も送りません。",
+                "ROWS_UNDECIDED",
+                rows=self.undecided_rows,
             )
 
 
 NOBODY = Guard(
-    frozenset(), frozenset(), (), {}, 0, lambda _people: Register(lambda _b, _h: (), lambda: ())
+    frozenset(), frozenset, tuple, {}, 0, lambda _people: Register(lambda _b, _h: (), lambda: ())
 )
 """For a release about nobody, which must be possible after the protections are erased."""
 
@@ -109,7 +131,29 @@ def assert_fields(disclosure: Disclosure, columns: tuple[str, ...]) -> None:
     outside = sorted(set(columns) - set(disclosure.fields) - set(disclosure.derived))
     if outside:
         raise DisclosureRefused(
-            f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})"
+            f"{disclosure.id}: 提供が認められていない項目です: {'、'.join(outside)}({disclosure.basis})",
+            "FIELDS",
+            fields=len(outside),
+        )
+
+
+def assert_way(disclosure: Disclosure, recipient: str, medium: str) -> None:
+    """Refuse another recipient or another medium than the disclosure's.
+
+    Raises:
+        DisclosureRefused: it is to go to somebody else, or in another way.
+    """
+    if recipient != disclosure.recipient:
+        raise DisclosureRefused(
+            f"{disclosure.id}: {recipient} への提供は認められていません"
+            f"(相手方: {disclosure.recipient}、{disclosure.basis})。送りません。",
+            "RECIPIENT",
+        )
+    if medium != disclosure.medium:
+        raise DisclosureRefused(
+            f"{disclosure.id}: 媒体 {medium} での提供は認められていません"
+            f"(媒体: {disclosure.medium}、{disclosure.basis})。送りません。",
+            "MEDIUM",
         )
 
 
@@ -119,10 +163,12 @@ def assert_nobody(
     """Refuse anything about anybody: such a release is a short note in ASCII, which no name and no address is.
 
     Raises:
-        DisclosureRefused: it names a column or a person, or is not such a note.
+        DisclosureRefused: it names a column or a person, is not such a note, or its disclosure is about somebody.
     """
-    if columns or people or not payload.isascii():
-        raise DisclosureRefused(f"{disclosure.id}: 個人に関する内容は含められません。")
+    if disclosure.people != "nobody" or columns or people or not payload.isascii():
+        raise DisclosureRefused(
+            f"{disclosure.id}: 個人に関する内容は含められません。", "NOBODY", people=len(people)
+        )
 
 
 def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) -> None:
@@ -131,9 +177,21 @@ def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) 
     Raises:
         DisclosureRefused: somebody in it must not be.
     """
-    if disclosure.people == "contractor" and (outside := people & guard.withheld_from_contractors):
+    outside: frozenset[str] = frozenset()
+    told = ""
+    if disclosure.people == "contractor":
+        outside, told = people & guard.withheld_from_contractors, "委託先に渡せない人"
+    elif disclosure.people == "facility":
+        outside, told = people - guard.in_facilities, "他の自治体に知らせてはならない人"
+    elif disclosure.people == "unprotected":
+        outside, told = people & guard.protected, "保護対象者"
+    elif disclosure.people == "nobody":
+        outside, told = people, "この書類に載せてはならない人"
+    if outside:
         raise DisclosureRefused(
-            f"{disclosure.id}: 委託先に渡せない人が{len(outside)}人含まれています。作り直してください。"
+            f"{disclosure.id}: {told}が{len(outside)}人含まれています。作り直してください。",
+            "PEOPLE",
+            people=len(outside),
         )
 
 
@@ -145,12 +203,16 @@ def assert_period(programme: Programme, disclosure: Disclosure, day: date) -> No
     """
     if not disclosure.period.holds(day):
         raise PeriodClosed(
-            f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。"
+            f"{disclosure.id}: {day} は提供期間 {disclosure.period} の外です({disclosure.basis})。",
+            "PERIOD",
         )
     if disclosure.medium == "lgwan":
         party = programme.party(disclosure.recipient)
-        for name, period in (("結合", party.connection), ("契約", party.contract)):
+        for rule, name, period in (
+            ("CONNECTION", "結合", party.connection),
+            ("CONTRACT", "契約", party.contract),
+        ):
             if not period.holds(day):
                 raise PeriodClosed(
-                    f"{party.name}: {day} は{name}期間 {period} の外です。送りません。"
+                    f"{party.name}: {day} は{name}期間 {period} の外です。送りません。", rule
                 )

@@ -4,7 +4,6 @@ Each of the four tells the same story in another place; where they part, somebod
 names records by number, files and batches by name, and nobody.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,13 @@ import sqlalchemy as sa
 
 from pipelines.at_rest.cipher import StoredBytesDamaged
 from pipelines.at_rest.store import OUTGOING_COPIES, KeyMissing, KeyRefused
+from pipelines.evidence import audit_handlers
+from pipelines.evidence.audit_handlers import read_detail
 from pipelines.intake.staging import sha256
 from pipelines.ledger import payments, stops, tables
 from pipelines.ledger.balance import take_balance
 from pipelines.ledger.store import EVENTS, chain_faults, events_digest, newest_of_person, read_chain
-from pipelines.steps import manifests
+from pipelines.steps import concerned, manifests
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.erasure import ERASED
 from pipelines.steps.manifests import Stored
@@ -55,12 +56,14 @@ def verify(c: Campaign) -> Verified:
             *_amounts(connection, c.programme.id),
             *_decisions(connection, c.programme.id, own),
             *_stops(connection, c.programme.id, own),
+            *audit_handlers.faults(connection, c.programme.id, own),
             *take_balance(connection, c.programme.id).faults,
         ]
         v = tables.entitlement_event.c
         count = sa.select(sa.func.count()).where(v.programme == c.programme.id)
         events = int(connection.execute(count).scalar_one())
     faults += _stored_bytes(c, releases)
+    faults += _people_kept(c, own)
     faults += _manifests(exported, {row["name"]: row for row in releases})
     heads = [s.manifest.audit_number or 0 for s in exported if s.manifest is not None]
     return Verified(len(chain), events, len(releases), max(heads, default=0), tuple(faults))
@@ -75,15 +78,7 @@ def _of(own: Chain, *events: str) -> Iterator[tuple[int, str, str, dict[str, Any
     """(number, event, subject, detail) of the audit records with these events."""
     for row in own:
         if row["event"] in events:
-            yield row["number"], row["event"], row["subject"], _detail(row)
-
-
-def _detail(row: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        found = json.loads(row["detail"])
-    except ValueError:  # an edited record; the chain tells of it
-        return {}
-    return found if isinstance(found, dict) else {}
+            yield row["number"], row["event"], row["subject"], read_detail(row)
 
 
 def _heads(chain: Chain, exported: Sequence[Stored]) -> Iterator[str]:
@@ -285,7 +280,7 @@ def _amounts(connection: sa.Connection, programme: str) -> Iterator[str]:
 def _decisions(connection: sa.Connection, programme: str, own: Chain) -> Iterator[str]:
     """Every approval and rejection in the ledger is in the chain, by that person for that hash, and the reverse."""
     recorded = {
-        (row["subject"], row["actor"], row["event"].rpartition(".")[2], _detail(row).get("hash")): row["number"]
+        (row["subject"], row["actor"], row["event"].rpartition(".")[2], read_detail(row).get("hash")): row["number"]
         for row in own
         if row["event"] in ("approval.approve", "approval.reject")
     }  # fmt: skip
@@ -302,7 +297,7 @@ def _decisions(connection: sa.Connection, programme: str, own: Chain) -> Iterato
 def _stops(connection: sa.Connection, programme: str, own: Chain) -> Iterator[str]:
     """Every stop of sending, and every agreement to go on, against the chain."""
     recorded = {
-        (row["subject"], row["actor"], row["event"] == "sending.stopped", _detail(row).get("reason")): row["number"]
+        (row["subject"], row["actor"], row["event"] == "sending.stopped", read_detail(row).get("reason")): row["number"]
         for row in own
         if row["event"].startswith("sending.")
     }  # fmt: skip
@@ -338,6 +333,23 @@ def _stored_hash(c: Campaign, name: str, path: Path) -> str | None:
         return sha256(c.at_rest.read(OUTGOING_COPIES, name, path))
     except (StoredBytesDamaged, KeyRefused, KeyMissing):
         return None
+
+
+def _people_kept(c: Campaign, own: Chain) -> Iterator[str]:
+    """What is kept of whom releases and exports were about, against the chain."""
+    wanted = {
+        name: d["people_sha256"]
+        for _, _, name, d in _of(own, "release.made")
+        if "people_sha256" in d
+    }
+    wanted |= {
+        d["people_kept"]: d["people_sha256"] for d in map(read_detail, own) if "people_kept" in d
+    }
+    yield from (
+        f"対象者の記録 {name}: 監査記録と合いません"
+        for name, digest in sorted(wanted.items())
+        if concerned.kept_sha256(c, name) != digest
+    )
 
 
 def _manifests(

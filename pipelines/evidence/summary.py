@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from pipelines.evidence.unreconciled import Unreconciled, take_unreconciled
 from pipelines.files import write_whole
-from pipelines.ledger import stops, tables
+from pipelines.ledger import incidents, rosters, stops, tables
 from pipelines.ledger.balance import Balance, take_balance
+from pipelines.ledger.municipal_letters import letters
 from pipelines.ledger.states import LABELS_JA, Entitlement
 from pipelines.ledger.store import told_reasons
 from pipelines.matching.findings import FINDINGS
@@ -31,10 +32,13 @@ def summarise(c: Campaign, seconds: float) -> dict[str, Any]:
             "payments": _payments(connection, c.programme.id, balance),
             "unreconciled": take_unreconciled(c, connection).as_dict(),
             "files": _files(connection, c.programme.id),
+            "letters": _letters(connection, c.programme.id),
             "intake": intake_totals(connection, c.programme.id),
             "refused": _refused(connection, c.programme.id),
             "late_deliveries": _late_deliveries(c, connection),
             "stopped": _stopped(connection, c.programme.id),
+            "incidents": _incidents(c, connection),
+            "rosters": _rosters(c, connection),
             "balanced": balance.balanced,
             "faults": list(balance.faults),
             "seconds": round(seconds, 1),
@@ -95,11 +99,22 @@ def render(summary: dict[str, Any]) -> str:
         if told:
             lines.append(f"■ {title}")
             lines += [f"  {r['day']} {r['reason']}" for r in told]
+    if told := summary["letters"]:
+        lines.append(
+            f"■ 他の自治体への通知 {told['letters']:,}通({told['people']:,}人): 確認・発送待ち {told['open']:,}、"
+            f"発送済み {told['posted']:,}、取り下げ {told['withdrawn']:,}(kyufu letters list)"
+        )
     if summary["late_deliveries"]:
         lines.append("■ 期限までに受領確認の届かなかった送付(kyufu deliveries)")
         lines += [f"  {told}" for told in summary["late_deliveries"]]
     if summary["stopped"]:
         lines.append(f"■ {summary['stopped']}")
+    if summary["incidents"]:
+        lines.append("■ 事故・事故のおそれ(kyufu incident list)")
+        lines += [f"  {told}" for told in summary["incidents"]]
+    if summary["rosters"]:
+        lines.append("■ 送付できない相手先(kyufu roster list)")
+        lines += [f"  {told}" for told in summary["rosters"]]
     total = summary["intake"]
     lines.append(
         f"■ 入力 {total['rows_in']:,}行 = 受入 {total['accepted']:,} + 保留 {total['quarantined']:,}"
@@ -114,6 +129,20 @@ def render(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _letters(connection: sa.Connection, programme: str) -> dict[str, int]:
+    """Letters to other municipalities by how far they are; empty if there is none."""
+    found = letters(connection, programme)
+    if not found:
+        return {}
+    return {
+        "letters": len(found),
+        "people": sum(one.people for one in found if one.withdrawn_on is None),
+        "open": sum(one.is_open for one in found),
+        "posted": sum(one.posted_on is not None for one in found),
+        "withdrawn": sum(one.withdrawn_on is not None for one in found),
+    }
+
+
 def _late_deliveries(c: Campaign, connection: sa.Connection) -> list[str]:
     """What its receiver should have acknowledged before the newest business day, for people."""
     day = sent.newest_day(connection, c.programme.id)
@@ -125,6 +154,21 @@ def _stopped(connection: sa.Connection, programme: str) -> str | None:
     """What stops all sending, for people; None if nothing does."""
     found = stops.standing(connection, programme)
     return stops.told(found) if found else None
+
+
+def _incidents(c: Campaign, connection: sa.Connection) -> list[str]:
+    """The incidents that suspend deliveries, for people."""
+    names = {party.id: party.name for party in c.programme.parties}
+    found = incidents.standing(connection, c.programme.id)
+    return [incidents.told(one, names, c.programme.incidents) for one in found]
+
+
+def _rosters(c: Campaign, connection: sa.Connection) -> list[str]:
+    """The parties to which nothing may go until something is registered, for people."""
+    lacking = (
+        (p.name, rosters.lacking(connection, c.programme, p.id)) for p in c.programme.parties
+    )
+    return [f"{name}: {'、'.join(found)}" for name, found in lacking if found]
 
 
 def _holds(connection: sa.Connection, programme: str) -> dict[str, int]:

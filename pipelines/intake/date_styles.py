@@ -57,6 +57,15 @@ _HALF_WIDTH = str.maketrans("０１２３４５６７８９ＭＴＳＨＲＡ／
 Unknown = Literal["00", "99", "A"]
 
 
+def era_of(day: date) -> tuple[str, str, int, int] | None:
+    """The era of a day: kanji, letter, the number that stands for it, and the era's year; None before 明治."""
+    eras = [(*era, number) for number, era in enumerate(_ERAS, 1) if era[2] <= day]
+    if not eras:
+        return None
+    kanji, letter, first, number = eras[-1]
+    return kanji, letter, number, day.year - first.year + 1
+
+
 class DateColumn(Part):
     """How a source writes the dates of one column.
 

@@ -7,7 +7,7 @@ source as it came, so a steward sees the source's own words and a mended row is 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -45,8 +45,16 @@ class Change:
     columns: tuple[str, ...]
 
 
-def waiting_rows(staging: Staging, datasets: list[str], until: date) -> list[Waiting]:
-    """What waits in the newest version of every staged day, a row once under each rule that keeps it out."""
+def waiting_rows(
+    staging: Staging,
+    datasets: list[str],
+    until: date,
+    excepted: Callable[[Manifest], frozenset[Key]],
+) -> list[Waiting]:
+    """What waits in the newest version of every staged day, a row once under each rule that keeps it out.
+
+    excepted: the rows of a version that nobody waits for any more.
+    """
     found = []
     for dataset in datasets:
         for day in staging.days(dataset, until):
@@ -54,9 +62,10 @@ def waiting_rows(staging: Staging, datasets: list[str], until: date) -> list[Wai
             if manifest is None or manifest.quarantined == 0:
                 continue
             problems = staging.read(dataset, day, "problems", manifest.version)
+            without = excepted(manifest)
             rows: dict[str, set[Key]] = defaultdict(set)
             for key, broken in rejections(problems).items():
-                for _, rule in broken:
+                for rule in (rule for _, rule in broken if key not in without):
                     rows[rule].add(key)
             found += [
                 Waiting(dataset, day, manifest.version, rule, len(keys))

@@ -47,6 +47,17 @@ def decide(
     record(connection, programme, f"approval.{decision}", actor, subject, {"hash": seen_hash}, day)
 
 
+def approvers_of(
+    connection: sa.Connection, programme: str, subject: str, content_hash: str
+) -> frozenset[str]:
+    """Who approved exactly this content."""
+    a = tables.approval
+    query = sa.select(a.c.actor).filter_by(
+        programme=programme, subject=subject, subject_hash=content_hash, decision="approve"
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
 def is_rejected(connection: sa.Connection, programme: str, subject: str) -> bool:
     """Whether anybody rejected it."""
     a = tables.approval

@@ -14,7 +14,8 @@ from pipelines.ledger.store import newest_of_person
 class Balance:
     """states: people by state. Money in yen.
 
-    paid: all that reached an account and was not brought back by the bank; returned: what the bank brought back;
+    paid: all that reached an account or was signed for, and was not brought back; returned: what the bank brought back
+    and what nobody collected at the counter;
     recovered: what came back of wrong payments; recovering: what is still to come back of them.
     """
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from pipelines.errors import KyufuError
 
@@ -49,12 +47,30 @@ def open_ledger(url: str) -> sa.Engine:
         KyufuError: the database cannot be reached.
     """
     engine = open_engine(url)
+    if not _has_newest_schema(engine):
+        _migrate(engine)
+    return engine
+
+
+def _has_newest_schema(engine: sa.Engine) -> bool:
+    """Only looks: nobody who opens a ledger that is as it should be waits for a writer, or loads Alembic."""
+    newest = max(path.name[:4] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+    with engine.connect().execution_options(**{READING: True}) as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return False
+        found = connection.execute(sa.text("select version_num from alembic_version"))
+        return found.scalars().all() == [newest]
+
+
+def _migrate(engine: sa.Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with migration_lock(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return engine
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What two people decide about money that went astray or a claim that is nobody's: by subject, bound to all it says.
+"""What two people decide of stray money, nobody's claims and unmendable rows: by subject, bound to all it says.
 
 The newest decision of a subject counts, once as many different people as it needs agree to exactly its content.
 """
@@ -68,6 +68,16 @@ def newest(connection: sa.Connection, programme: str, subject: str) -> Decision 
     """The newest decision about a subject, with who agreed to it."""
     d = tables.money_decision
     query = sa.select(d).filter_by(programme=programme, subject=subject)
+    row = connection.execute(query.order_by(d.c.number.desc()).limit(1)).one_or_none()
+    return None if row is None else _read(connection, programme, row)
+
+
+def newest_applied(connection: sa.Connection, programme: str, subject: str) -> Decision | None:
+    """The newest decision about a subject that took effect."""
+    d = tables.money_decision
+    query = sa.select(d).where(
+        d.c.programme == programme, d.c.subject == subject, d.c.applied_on.is_not(None)
+    )
     row = connection.execute(query.order_by(d.c.number.desc()).limit(1)).one_or_none()
     return None if row is None else _read(connection, programme, row)
 

@@ -2,12 +2,10 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +13,7 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import load
-from pipelines.ledger.states import Batch, Entitlement
+from pipelines.ledger.states import Batch, Entitlement, Route
 from pipelines.ledger.store import fetch_plain, move_found, record, staged
 
 
@@ -42,7 +40,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class Declared:
-    """A batch as declared before its file is built."""
+    """A batch as declared before its file, or the counter's list, is built; its date is that of the money."""
 
     batch_id: str
     file_name: str
@@ -50,6 +48,7 @@ class Declared:
     payments: tuple[Payment, ...]
     account_hash: str
     content_hash: str
+    route: Route = Route.TRANSFER
 
     @cached_property
     def people(self) -> int:
@@ -60,71 +59,6 @@ class Declared:
     def sum_yen(self) -> int:
         """The batch's total."""
         return sum(p.amount_yen for p in self.payments)
-
-
-def payable(
-    connection: sa.Connection, programme: str, payee: Callable[[str], str]
-) -> list[Payment]:
-    """The approved entitlements, grouped by claim into payments with fresh keys, in claim order.
-
-    Who was paid before and is no longer (returned by the bank, or under recovery) is paid by a new attempt that names
-    the key of the earlier payment. Nobody is paid while a result about a payment of theirs is not reconciled. `payee`
-    writes an account holder's name as the bank does.
-    """
-    e, c, i, p = tables.entitlement, tables.claim, tables.payment_item, tables.payment
-    last = (
-        sa.select(
-            i.c.person_id,
-            sa.func.max(p.c.attempt).label("attempt"),
-            sa.func.max(p.c.payment_key).label("follows"),
-        )
-        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
-        .where(i.c.programme == programme, sa.not_(i.c.live), p.c.result.is_not(None))
-        .group_by(i.c.person_id)
-        .subquery()
-    )
-    approved = (e.c.programme == programme) & (e.c.state == Entitlement.APPROVED)
-    query = (
-        sa.select(
-            e.c.claim_id, sa.func.coalesce(last.c.follows, ""), e.c.person_id, e.c.amount_yen,
-            sa.func.coalesce(last.c.attempt, 0),
-        )
-        .outerjoin(last, last.c.person_id == e.c.person_id)
-        .where(approved, e.c.person_id.not_in(_disputed(programme)))
-    )  # fmt: skip
-    wanted = sa.select(e.c.claim_id).where(approved)
-    accounts = sa.select(
-        c.c.claim_id, c.c.bank_code, c.c.branch_code, c.c.account_type, c.c.account_number, c.c.account_holder_kana
-    ).where(c.c.programme == programme, c.c.claim_id.in_(wanted))  # fmt: skip
-    start = connection.execute(
-        sa.select(sa.func.count()).select_from(p).filter_by(programme=programme)
-    ).scalar_one()
-    rows = sorted(fetch_plain(connection, query))
-    account_of = {claim_id: of_claim for claim_id, *of_claim in fetch_plain(connection, accounts)}
-    groups = groupby(rows, key=itemgetter(0, 1))
-    return [
-        _payment(f"{number:010d}", list(same), account_of[claim_id], payee)
-        for number, ((claim_id, _), same) in enumerate(groups, start=start + 1)
-    ]
-
-
-def _disputed(programme: str) -> sa.Select[tuple[str]]:
-    """Those about whose payments the bank said something that is not reconciled."""
-    u, i = tables.unreconciled_result, tables.payment_item
-    keys = sa.select(u.c.payment_key).where(u.c.programme == programme, u.c.closed_on.is_(None))
-    return sa.select(i.c.person_id).where(i.c.programme == programme, i.c.payment_key.in_(keys))
-
-
-def _payment(
-    key: str, rows: Sequence[Any], account: Sequence[str], payee: Callable[[str], str]
-) -> Payment:
-    claim_id, follows, *_ = rows[0]
-    bank, branch, kind, number, holder = account
-    attempts = [attempt for *_, attempt in rows]
-    people = {person: yen for _, _, person, yen, _ in rows}
-    return Payment(
-        key, claim_id, 1 + max(attempts), follows or None, people, bank, branch, kind, number, payee(holder)
-    )  # fmt: skip
 
 
 def content_hash(payments: Iterable[Payment]) -> str:
@@ -188,7 +122,7 @@ def draft(
                 programme=programme, batch_id=batch.batch_id, business_date=day, transfer_date=batch.transfer_date,
                 payments=len(batch.payments), people=batch.people, sum_yen=batch.sum_yen,
                 account_hash=batch.account_hash, content_hash=batch.content_hash, file_name=batch.file_name,
-                state=Batch.DRAFTED, drafter=drafter,
+                state=Batch.DRAFTED, drafter=drafter, route=batch.route,
             )
         )  # fmt: skip
     all_payments = [(batch.batch_id, payment) for batch in batches for payment in batch.payments]
@@ -279,22 +213,75 @@ def void(connection: sa.Connection, programme: str, batch_id: str, cause: str, d
 def take_back(
     connection: sa.Connection, programme: str, people: Iterable[str], cause: str, day: date
 ) -> int:
-    """Void every batch that is not sent yet and pays one of these people; returns how many batches."""
+    """Take what is not sent yet from these people: their batches to the bank whole, at the counter their payments.
+
+    Returns how many batches.
+    """
     b, p, i = tables.batch, tables.payment, tables.payment_item
     wanted = ((person,) for person in sorted(people))
     with staged(connection, "no_longer_payable", ["person_id"], wanted) as found:
         query = (
-            sa.select(b.c.batch_id)
+            sa.select(b.c.batch_id, b.c.route, b.c.state, p.c.payment_key)
             .join(p, (p.c.programme == b.c.programme) & (p.c.batch_id == b.c.batch_id))
             .join(i, (i.c.programme == p.c.programme) & (i.c.payment_key == p.c.payment_key))
-            .where(b.c.programme == programme, b.c.state.in_(_UNSENT))
+            .where(b.c.programme == programme, b.c.state.in_(_UNSENT), p.c.result.is_(None))
             .where(i.c.person_id.in_(sa.select(found.c.person_id)))
             .distinct()
         )
-        batch_ids = sorted(connection.execute(query).scalars())
-    for batch_id in batch_ids:
+        rows = connection.execute(query.order_by(b.c.batch_id, p.c.payment_key)).all()
+    at_counter = [r for r in rows if (r.route, r.state) == (Route.CASH, Batch.APPROVED)]
+    whole = sorted({r.batch_id for r in rows} - {r.batch_id for r in at_counter})
+    for batch_id in whole:
         void(connection, programme, batch_id, cause, day)
-    return len(batch_ids)
+    withdraw(connection, programme, [r.payment_key for r in at_counter], cause, day)
+    return len(whole) + len({r.batch_id for r in at_counter})
+
+
+def withdraw(
+    connection: sa.Connection, programme: str, keys: Sequence[str], cause: str, day: date
+) -> int:
+    """Take payments back from the counter that nobody collected; returns how many people are approved again.
+
+    The payments stay as they were, returned; the same people are paid by a new attempt.
+    """
+    if not keys:
+        return 0
+    p, i = tables.payment, tables.payment_item
+    theirs = (p.c.programme == programme) & p.c.payment_key.in_(keys)
+    connection.execute(
+        sa.update(p)
+        .where(theirs, p.c.result.is_(None))
+        .values(result="returned", result_code=cause)
+    )
+    state = sa.literal(str(Entitlement.APPROVED))
+    of_payments = (
+        sa.select(i.c.person_id, state, p.c.claim_id, sa.literal(""), p.c.batch_id)
+        .join(p, (p.c.programme == i.c.programme) & (p.c.payment_key == i.c.payment_key))
+        .where(theirs, i.c.live)
+    )
+    people = move_found(connection, programme, of_payments, cause, day)
+    unlive(connection, programme, sa.select(p.c.payment_key).where(theirs))
+    detail = {"payments": list(keys), "cause": cause, "people": people}
+    record(connection, programme, "cash.withdrawn", "system", f"cash:{day}", detail, day)
+    close_at_counter(connection, programme, day)
+    return people
+
+
+def close_at_counter(connection: sa.Connection, programme: str, day: date) -> None:
+    """Every cash batch at the counter of which no payment waits any more is settled."""
+    b, p = tables.batch, tables.payment
+    waiting = sa.exists().where(
+        p.c.programme == b.c.programme, p.c.batch_id == b.c.batch_id, p.c.result.is_(None)
+    )
+    query = sa.select(b.c.batch_id).where(
+        b.c.programme == programme,
+        b.c.route == str(Route.CASH),
+        b.c.state == Batch.APPROVED,
+        ~waiting,
+    )
+    for batch_id in list(connection.execute(query.order_by(b.c.batch_id)).scalars()):
+        set_batch_state(connection, programme, batch_id, {Batch.APPROVED}, Batch.SETTLED)
+        record_settled(connection, programme, [batch_id], "counter", day)
 
 
 def unlive(connection: sa.Connection, programme: str, keys: sa.Select[Any]) -> int:
@@ -302,3 +289,19 @@ def unlive(connection: sa.Connection, programme: str, keys: sa.Select[Any]) -> i
     i = tables.payment_item
     mine = (i.c.programme == programme) & i.c.payment_key.in_(keys) & i.c.live
     return connection.execute(sa.update(i).where(mine).values(live=False)).rowcount
+
+
+def record_settled(
+    connection: sa.Connection, programme: str, batch_ids: Sequence[str], by: str, day: date
+) -> None:
+    """Enter into the audit chain how many people of each batch were paid and how many not."""
+    p = tables.payment
+    counted = (
+        sa.select(p.c.batch_id, p.c.result, sa.func.sum(p.c.people))
+        .where(p.c.programme == programme, p.c.batch_id.in_(batch_ids))
+        .group_by(p.c.batch_id, p.c.result)
+    )
+    people = {(batch_id, result): int(n) for batch_id, result, n in connection.execute(counted)}
+    for batch_id in batch_ids:
+        detail = {result: people.get((batch_id, result), 0) for result in ("paid", "returned")}
+        record(connection, programme, "batch.settled", by, batch_id, detail, day)

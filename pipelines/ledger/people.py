@@ -113,7 +113,11 @@ def open_additions(
 def protect(
     connection: sa.Connection, programme: str, protections: Sequence[Protection], day: date
 ) -> None:
-    """Add protections; one already there stays, except that a candidate becomes linked."""
+    """Add protections; one already there stays, except that a candidate becomes linked.
+
+    Where a newer list gives somebody another address, that is theirs from then on, and the former stays a secret.
+    """
+    _keep_former_whereabouts(connection, programme, protections, day)
     insert_new(
         connection,
         tables.protection,
@@ -122,18 +126,62 @@ def protect(
     p = tables.protection
     for item in protections:
         if item.certainty == "linked":
+            moved = sa.and_(
+                p.c.certainty == "linked", sa.literal(item.mailing_address) != "",
+                p.c.mailing_address != item.mailing_address,
+            )  # fmt: skip
             connection.execute(
                 sa.update(p)
-                .filter_by(
-                    programme=programme,
-                    person_id=item.person_id,
-                    dataset=item.dataset,
-                    certainty="candidate",
-                )
+                .filter_by(programme=programme, person_id=item.person_id, dataset=item.dataset)
+                .where(sa.or_(p.c.certainty == "candidate", moved))
                 .values(
                     certainty="linked", evidence=item.evidence, mailing_address=item.mailing_address
                 )
             )
+
+
+def _keep_former_whereabouts(
+    connection: sa.Connection, programme: str, protections: Sequence[Protection], day: date
+) -> None:
+    p = tables.protection
+    known = sa.select(p.c.person_id, p.c.dataset, p.c.mailing_address).where(
+        p.c.programme == programme, p.c.mailing_address != ""
+    )
+    before = {
+        (row.person_id, row.dataset): row.mailing_address for row in connection.execute(known)
+    }
+    former = [
+        {"programme": programme, "person_id": item.person_id, "dataset": item.dataset, "address": address, "until": day}
+        for item in protections
+        if item.certainty == "linked" and item.mailing_address
+        and (address := before.get((item.person_id, item.dataset))) and address != item.mailing_address
+    ]  # fmt: skip
+    insert_new(connection, tables.former_whereabouts, former)
+
+
+def whereabouts(connection: sa.Connection, programme: str) -> dict[str, tuple[str, ...]]:
+    """Person -> every address where that person lives or lived under protection."""
+    p, f = tables.protection, tables.former_whereabouts
+    now = sa.select(p.c.person_id, p.c.mailing_address).where(
+        p.c.programme == programme, p.c.mailing_address != ""
+    )
+    before = sa.select(f.c.person_id, f.c.address).where(f.c.programme == programme)
+    found: dict[str, set[str]] = {}
+    for person, address in connection.execute(now.union(before)):
+        found.setdefault(person, set()).add(address)
+    return {person: tuple(sorted(addresses)) for person, addresses in sorted(found.items())}
+
+
+FACILITY_KINDS = ("facility", "facility_outside", "facility_inside")
+
+
+def only_in_facilities(connection: sa.Connection, programme: str) -> set[str]:
+    """Who is known to be admitted to a facility, and is under no other protection, not even as a candidate."""
+    p = tables.protection
+    query = sa.select(p.c.person_id, p.c.kind, p.c.certainty).where(p.c.programme == programme)
+    rows = connection.execute(query).all()
+    admitted = {r.person_id for r in rows if r.kind in FACILITY_KINDS and r.certainty == "linked"}
+    return admitted - {r.person_id for r in rows if r.kind not in FACILITY_KINDS}
 
 
 def protected_ids(connection: sa.Connection, programme: str) -> set[str]:

@@ -228,15 +228,7 @@ def close_batches(connection: sa.Connection, programme: str, day: date) -> None:
     batch_ids = list(connection.execute(done.order_by(b.c.batch_id)).scalars())
     for batch_id in batch_ids:
         payments.set_batch_state(connection, programme, batch_id, {Batch.DELIVERED}, Batch.SETTLED)
-    counted = (
-        sa.select(p.c.batch_id, p.c.result, sa.func.sum(p.c.people))
-        .where(p.c.programme == programme, p.c.batch_id.in_(batch_ids))
-        .group_by(p.c.batch_id, p.c.result)
-    )
-    people = {(batch_id, result): int(n) for batch_id, result, n in connection.execute(counted)}
-    for batch_id in batch_ids:
-        detail = {result: people.get((batch_id, result), 0) for result in ("paid", "returned")}
-        record(connection, programme, "batch.settled", "bank", batch_id, detail, day)
+    payments.record_settled(connection, programme, batch_ids, "bank", day)
 
 
 # --- what is not known ---

@@ -32,6 +32,13 @@ class Batch(StrEnum):
     SETTLED = "settled"
 
 
+class Route(StrEnum):
+    """How money gets to people."""
+
+    TRANSFER = "transfer"
+    CASH = "cash"
+
+
 LABELS_JA = {
     Entitlement.UNCLAIMED: "未申請",
     Entitlement.CLAIMED: "不備(補正待ち)",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipelines.errors import KyufuError
+from pipelines.errors import KyufuError, Refusal
 from pipelines.failpoints import failpoint
 from pipelines.ledger import tables
 from pipelines.ledger.bulk import load
@@ -20,9 +20,11 @@ from pipelines.ledger.engine import READING
 from pipelines.ledger.states import MOVES, Entitlement
 
 GENESIS = "0" * 64
+REFUSED = "release.refused"  # the audit event of what may not leave
 EVENTS = "entitlements.moved"  # the audit event that binds a set of entitlement events
 _LOCK = 471250428
 _AT_ONCE = 10_000
+_HASHED_AT_ONCE = 500  # so few that their text stays in the processor's cache
 
 
 class Move(NamedTuple):
@@ -43,13 +45,27 @@ class Ledger:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction that excludes every other writer (SQLite: the file; PostgreSQL: an advisory lock)."""
-        with self.engine.begin() as connection:
+        """A transaction that excludes every other writer (SQLite: the file; PostgreSQL: an advisory lock).
+
+        A refusal that takes it back is told in the audit chain all the same.
+        """
+        with self.telling_refusals(), self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": _LOCK})
             yield connection
             failpoint("ledger.before_commit")
         failpoint("ledger.after_commit")
+
+    @contextmanager
+    def telling_refusals(self) -> Iterator[None]:
+        """Enter a refusal that comes out of the block in the audit chain, in a transaction of its own."""
+        try:
+            yield
+        except Refusal as refusal:
+            if refusal.day is not None and not refusal.is_told:
+                with self.write() as connection:
+                    tell_refusal(connection, self.programme, refusal)
+            raise
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -140,6 +156,15 @@ def add_refusal(
         connection.execute(sa.update(r).filter_by(**key).values(reason=f"{told}\n{line}"))
 
 
+def tell_refusal(connection: sa.Connection, programme: str, refusal: Refusal) -> None:
+    """Enter a refusal in the audit chain, in the caller's transaction: its rule and counts, nobody's data."""
+    if refusal.day is not None and not refusal.is_told:
+        record(
+            connection, programme, REFUSED, "system", refusal.subject, refusal.detail, refusal.day
+        )
+        refusal.is_told = True
+
+
 def told_reasons(told: str) -> list[str]:
     """The reasons that a refusal's row holds, in the order in which they were entered."""
     return told.split("\n")
@@ -173,7 +198,10 @@ def move_found(
     connection: sa.Connection, programme: str, found: sa.Select[Any], cause: str, day: date
 ) -> int:
     """Move the entitlements that a query finds (person_id, to_state, claim_id, codes, reference); see `move`."""
-    with staged(connection, "wanted_move", _MOVE, found) as wanted:
+    in_order = found.order_by(
+        found.selected_columns.person_id
+    )  # that of the entitlements' own index
+    with staged(connection, "wanted_move", _MOVE, in_order) as wanted:
         return _move_wanted(connection, programme, wanted, cause, day)
 
 
@@ -240,7 +268,7 @@ def events_digest(
         query = query.where(v.programme == programme)
     count, digest = 0, hashlib.sha256(b"[")
     result = connection.execute(query)
-    while rows := result.cursor.fetchmany(_AT_ONCE):  # as the driver gives them
+    while rows := result.cursor.fetchmany(_HASHED_AT_ONCE):  # as the driver gives them
         listed = json.dumps(rows, default=str)
         digest.update(((", " if count else "") + listed[1:-1]).encode())
         count += len(rows)

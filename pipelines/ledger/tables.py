@@ -164,6 +164,8 @@ batch = sa.Table(
     sa.Column("file_name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("drafter", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False, server_default="transfer"),
+    sa.CheckConstraint("route in ('transfer', 'cash')", name="route_known"),
     sa.CheckConstraint("payments > 0 and people > 0 and sum_yen > 0", name="totals_positive"),
     _one_of("state", Batch),
     sa.Index(
@@ -456,6 +458,213 @@ audit = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
 )  # fmt: skip
 
+# Rosters of who handles personal data, as registered, numbered by party: the newest one counts.
+# content: the programme's rosters of the party and its subcontractors, as JSON. certificate_sha256: the party's.
+handler_roster = sa.Table(
+    "handler_roster", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("party", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("certificate_sha256", sa.Text),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("number > 0", name="number_positive"),
+)  # fmt: skip
+
+# What was confirmed of a party or its subcontractor (organisation; empty: the party itself), for exactly one content.
+handler_confirmation = sa.Table(
+    "handler_confirmation", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("party", sa.Text, primary_key=True),
+    sa.Column("organisation", sa.Text, primary_key=True),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("content_sha256", sa.Text, primary_key=True),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("what in ('training', 'consent')", name="what_known"),
+    sa.CheckConstraint("evidence <> ''", name="evidence_given"),
+)  # fmt: skip
+
+# Accidents and suspicions, numbered; one stands, and suspends its party's deliveries, until two people closed it.
+incident = sa.Table(
+    "incident", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("party", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("happened_on", sa.Date),
+    sa.Column("people", sa.Integer),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("kind in ('accident', 'suspicion')", name="kind_known"),
+    sa.CheckConstraint("number > 0 and people >= 0", name="numbers_possible"),
+    sa.CheckConstraint("what <> ''", name="what_given"),
+)  # fmt: skip
+
+# What was done about an incident, each step once a person.
+incident_step = sa.Table(
+    "incident_step", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("actor", sa.Text, primary_key=True),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("step in ('notice', 'report', 'instruction', 'resume')", name="step_known"),
+    sa.CheckConstraint("note <> ''", name="note_given"),
+    sa.ForeignKeyConstraint(["programme", "number"], ["incident.programme", "incident.number"]),
+)  # fmt: skip
+
+# Where a protected person lived before, as long as it was under protection: it stays a secret.
+former_whereabouts = sa.Table(
+    "former_whereabouts", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("until", sa.Date, nullable=False),
+)  # fmt: skip
+
+# Letters to other municipalities. blanks: cells that a person fills in by hand before it goes.
+municipal_letter = sa.Table(
+    "municipal_letter", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("municipality", sa.Text, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("blanks", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("withdrawn_on", sa.Date),
+    sa.Column("posted_on", sa.Date),
+    sa.Column("posted_by", sa.Text),
+    sa.Column("receipt_number", sa.Text),
+    sa.CheckConstraint("people > 0 and blanks >= 0", name="counts_right"),
+    sa.CheckConstraint(
+        "(posted_on is null) = (receipt_number is null) and (posted_on is null) = (posted_by is null)",
+        name="posted_with_its_receipt",
+    ),
+    sa.CheckConstraint("posted_on is null or withdrawn_on is null", name="posted_or_withdrawn"),
+    sa.UniqueConstraint("programme", "receipt_number"),
+)  # fmt: skip
+
+# What each letter tells of whom: told again only once it has changed.
+municipal_notice = sa.Table(
+    "municipal_notice", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("letter", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("paid", sa.Boolean(create_constraint=False), nullable=False),
+    sa.ForeignKeyConstraint(
+        ["programme", "letter"], ["municipal_letter.programme", "municipal_letter.name"]
+    ),
+)  # fmt: skip
+
+# Claims whose people are paid in cash over the counter, because two people decided so.
+cash_order = sa.Table(
+    "cash_order", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+)  # fmt: skip
+
+# Who signed for cash: one receipt a payment, and no receipt for two.
+cash_receipt = sa.Table(
+    "cash_receipt", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("payment_key", sa.Text, primary_key=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("amount_yen", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.CheckConstraint("receipt <> ''", name="receipt_given"),
+    sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
+    sa.ForeignKeyConstraint(["programme", "payment_key"], ["payment.programme", "payment.payment_key"]),
+    sa.UniqueConstraint("programme", "receipt"),
+)  # fmt: skip
+
+# Claims whose account the bank was asked about before the first payment; answer: `confirmed`, or a finding's code.
+account_check = sa.Table(
+    "account_check", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("query_key", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+    sa.UniqueConstraint("programme", "query_key"),
+    sa.Index("ix_account_check_file", "programme", "file_name"),
+)  # fmt: skip
+
+# Mail of the ward's own, one row an addressee; of the contractor's only what came back or is written anew. way: to
+# which kind of address; page: its first one in the release; reference: the payment or claim that a letter is about.
+mailing = sa.Table(
+    "mailing", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("addressee_id", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("release_name", sa.Text, nullable=False),
+    sa.Column("page", sa.Integer, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("sent_on", sa.Date),
+    sa.CheckConstraint("kind in ('form', 'decision', 'non_payment', 'deficiency', 'account')", name="kind_known"),
+    sa.CheckConstraint("way in ('household', 'person', 'department', 'counter', 'contractor')", name="way_known"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+mailing_person = sa.Table(
+    "mailing_person", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.ForeignKeyConstraint(["programme", "mailing_id"], ["mailing.programme", "mailing.mailing_id"]),
+    sa.ForeignKeyConstraint(["programme", "person_id"], ["entitlement.programme", "entitlement.person_id"]),
+    sa.Index("ix_mailing_person_person", "programme", "person_id"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Mail that came back, once; reason: a code of the programme's.
+mail_return = sa.Table(
+    "mail_return", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("returned_on", sa.Date, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "mailing_id"], ["mailing.programme", "mailing.mailing_id"]),
+)  # fmt: skip
+
+# What somebody wants written anew; done_by: the mailing that is written instead.
+mail_reissue = sa.Table(
+    "mail_reissue", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("mailing_id", sa.Text, primary_key=True),
+    sa.Column("at_counter", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("done_by", sa.Text),
+    sa.CheckConstraint("reason <> ''", name="reason_given"),
+    sa.ForeignKeyConstraint(["programme", "mailing_id"], ["mailing.programme", "mailing.mailing_id"]),
+)  # fmt: skip
+
+# Which claims somebody was written to about, because something lacks.
+claim_letter = sa.Table(
+    "claim_letter", metadata,
+    sa.Column("programme", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
+)  # fmt: skip
 # An erasure, numbered: what two people agree to (content, as JSON), and how far it is.
 erasure = sa.Table(
     "erasure", metadata,

@@ -1,4 +1,4 @@
-"""Sending: put one sealed file and its manifest at the receiver, exactly once.
+"""Sending: put one sealed release and its manifest at the receiver, exactly once.
 
 Follows "Sending" of docs/interfaces/link.md. Every call looks first at what is really there, so it
 may be repeated after any crash with the same parcel. A parcel is built once (``pack``) and stored;
@@ -7,13 +7,13 @@ every retry sends those bytes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 from cryptography import x509
 
+from pipelines.disclosure.release import Release
 from pipelines.failpoints import failpoint
 from pipelines.link.errors import DeliveryUnknown, StoredBytesDiffer
 from pipelines.link.identity import Identity
@@ -22,61 +22,76 @@ from pipelines.link.remote import Found, find, place
 from pipelines.link.seal import seal, sign
 from pipelines.link.session import SFTPClient
 
+MEDIUM = "lgwan"  # what this link is, in a disclosure's words
+
 
 @dataclass(frozen=True)
 class Parcel:
-    """One delivery as it is stored before sending.
+    """One release as it is stored before sending: nothing else can be sent.
 
-    ``sealed`` is the sealed file or the path where it is stored; ``sealed_sha256`` is the hash that
-    was recorded when it was sealed; ``manifest`` is the signed manifest.
+    ``release`` is what the gate let pass, for this medium; ``sealed`` is the sealed file or the
+    path where it is stored; ``sealed_sha256`` is the hash that was recorded when it was sealed;
+    ``manifest`` is the signed manifest.
     """
 
-    name: str
+    release: Release
     sealed: bytes | Path
     sealed_sha256: str
     manifest: bytes
 
+    def __post_init__(self) -> None:
+        """Refuse what is to go by another medium.
+
+        Raises:
+            DisclosureRefused: its disclosure does not allow the link.
+        """
+        self.release.assert_may_go(self.release.disclosure.recipient, MEDIUM)
+
+    @property
+    def name(self) -> str:
+        """Under which the receiver sees it."""
+        return self.release.name
+
     @classmethod
     def pack(
         cls,
-        payload: bytes,
+        release: Release,
         *,
-        name: str,
-        kind: str,
-        business_date: date,
-        records: int,
-        sum_yen: int | None,
         programme: str,
         unpayable: bool,
         head: tuple[int, str] | None = None,
         signer: Identity,
-        recipient: x509.Certificate,
+        to: str,
+        certificate: x509.Certificate,
     ) -> Self:
-        """Seal a payload and sign the manifest that announces it. Random: pack once and store.
+        """Seal a release and sign the manifest that announces it. Random: pack once and store.
 
-        head: number and hash of the newest record of the sender's audit chain.
+        unpayable: a demonstration's; a rehearsal's delivery always is. head: number and hash of the
+        newest record of the sender's audit chain. to, certificate: the party it is sealed for.
 
         Raises:
+            DisclosureRefused: it is not for that party, or not for the link.
             NameNotAllowed: the link cannot carry the name.
             CertificateNotValid: a certificate may not be used on the business date.
         """
-        check_name(name)
-        sealed = seal(payload, signer, recipient, on=business_date)
+        release.assert_may_go(to, MEDIUM)
+        check_name(release.name)
+        sealed = seal(release.payload, signer, certificate, on=release.business_date)
         manifest = Manifest(
-            name=name,
-            kind=kind,
-            business_date=business_date,
-            records=records,
-            sum_yen=sum_yen,
-            sha256=sha256(payload).hexdigest(),
+            name=release.name,
+            kind="rehearsal" if release.is_rehearsal else release.disclosure.id,
+            business_date=release.business_date,
+            records=release.records,
+            sum_yen=release.sum_yen,
+            sha256=release.sha256,
             sealed_sha256=sha256(sealed).hexdigest(),
             sealed_bytes=len(sealed),
             programme=programme,
-            unpayable=unpayable,
+            unpayable=unpayable or release.is_rehearsal,
             audit_number=head[0] if head else None,
             audit_hash=head[1] if head else None,
         )
-        return cls(name, sealed, manifest.sealed_sha256, sign(manifest.to_bytes(), signer))
+        return cls(release, sealed, manifest.sealed_sha256, sign(manifest.to_bytes(), signer))
 
     def sealed_bytes(self) -> bytes:
         """Return the sealed file, read anew from its store at every call.

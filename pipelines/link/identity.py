@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.link.errors import CertificateNotValid, KeyNotUsable
@@ -53,6 +54,11 @@ def load_certificate(path: Path) -> x509.Certificate:
             f"{path}: no readable PEM certificate ({type(error).__name__}); "
             "check the path and its permissions, or issue the certificate again."
         ) from error
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of a certificate's DER bytes, as `openssl x509 -fingerprint -sha256` tells it, without the colons."""
+    return certificate.fingerprint(SHA256()).hex()
 
 
 def check_valid_on(certificate: x509.Certificate, on: date, *, use: str) -> None:

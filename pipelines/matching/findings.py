@@ -42,6 +42,9 @@ FINDINGS = {
         Finding("ACCOUNT_NOT_CLAIMANT", "hold", "口座名義が申請者と違います。"),
         Finding("ACCOUNT_SHARED", "hold", "同じ口座が別の世帯の申請にもあります。"),
         Finding("ACCOUNT_INVALID", "hold", "口座の記載に誤りがあります。"),
+        Finding("ACCOUNT_NOT_FOUND", "hold", "銀行に該当する口座がありません(口座照会の結果)。"),
+        Finding("HOLDER_DIFFERS", "hold", "銀行の口座名義と違います(口座照会の結果)。"),
+        Finding("ACCOUNT_UNCONFIRMED", "hold", "銀行が口座を確認できません(口座照会の結果)。"),
         Finding("YUCHO_CONVERTED", "none", "ゆうちょ銀行の記号番号を変換しました。"),
         Finding("LATE", "hold", "申請期限を過ぎています。"),
         Finding("PROXY", "none", "代理人による申請です。"),
@@ -59,6 +62,18 @@ FINDINGS = {
         ),
     )
 }
+
+
+# made outside matching: by waiting changes of the register, by late ones, and by the bank's answers about accounts
+MADE_ELSEWHERE = frozenset(
+    {
+        "CHANGE_IN_QUARANTINE",
+        "PAID_NOT_ELIGIBLE",
+        "ACCOUNT_NOT_FOUND",
+        "HOLDER_DIFFERS",
+        "ACCOUNT_UNCONFIRMED",
+    }
+)
 
 
 def rules(programme: Programme) -> pa.Table:

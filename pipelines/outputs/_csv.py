@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ class CsvProfile:
     Attributes:
         encoding: a Python codec: `utf-8`, `utf-8-sig` (with byte-order mark), `cp932`.
         line_end: `"\r\n"` or `"\n"`.
+        quotes_all: every cell stands in quotes, not only those that must.
 
     Raises:
         ValueError: another line end, or an encoding nobody has.
@@ -43,6 +45,7 @@ class CsvProfile:
 
     encoding: str = "utf-8"
     line_end: str = "\r\n"
+    quotes_all: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be honoured."""
@@ -53,21 +56,43 @@ class CsvProfile:
 
 
 def write_csv(heading: Sequence[str], rows: Iterable[Sequence[str]], profile: CsvProfile) -> bytes:
-    """Write a heading row and rows of text; quotes stand only where they must.
+    """Write a heading row and rows of text.
 
     Raises:
         CsvError: a row has not one cell a heading, or a character the encoding cannot hold or
             would give back changed.
     """
-    codec = "utf-8" if profile.encoding == "utf-8-sig" else profile.encoding
-    parts = [b"\xef\xbb\xbf"] if profile.encoding == "utf-8-sig" else []
-    parts.append(_encoded([heading], 1, heading, codec, profile.line_end))
+    parts = [first_bytes(heading, profile)]
     row_number = 2
     iterator = iter(rows)
     while chunk := list(islice(iterator, _ROWS_AT_ONCE)):
-        parts.append(_encoded(chunk, row_number, heading, codec, profile.line_end))
+        parts.append(_encoded(chunk, row_number, heading, profile))
         row_number += len(chunk)
     return b"".join(parts)
+
+
+def first_bytes(heading: Sequence[str], profile: CsvProfile) -> bytes:
+    """What a file begins with: the mark its encoding asks for, and the heading row."""
+    mark = codecs.BOM_UTF8 if profile.encoding == "utf-8-sig" else b""
+    return mark + _encoded([heading], 1, heading, profile)
+
+
+def encode_rows(text: bytes, first: int, heading: Sequence[str], profile: CsvProfile) -> bytes:
+    """Finished rows, as UTF-8 with the profile's quotes and line ends, in the profile's encoding.
+
+    first: the file's row of the first of them, for the error.
+
+    Raises:
+        CsvError: a character the encoding cannot hold or would give back changed.
+    """
+    if profile.encoding in ("utf-8", "utf-8-sig"):
+        return text
+    rows = text.decode()
+    encoded = _round_trip(rows, profile.encoding)
+    if encoded is None:
+        cells = list(csv.reader(io.StringIO(rows, newline=""), strict=True))
+        raise _unwritable(cells, first, heading, profile.encoding)
+    return encoded
 
 
 def read_csv(data: bytes, profile: CsvProfile) -> Iterator[tuple[int, list[str]]]:
@@ -109,14 +134,18 @@ def _text(value: Any) -> str:
 
 
 def _encoded(
-    rows: Sequence[Sequence[str]], first: int, heading: Sequence[str], codec: str, line_end: str
+    rows: Sequence[Sequence[str]], first: int, heading: Sequence[str], profile: CsvProfile
 ) -> bytes:
     """Some rows as bytes, checked to come back as they were."""
     for number, row in enumerate(rows, start=first):
         if len(row) != len(heading):
             raise CsvError(number, "", "has not one cell for each heading")
-    buffer = io.StringIO(newline="") if line_end == "\r\n" else _LineFeeds(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    codec = "utf-8" if profile.encoding == "utf-8-sig" else profile.encoding
+    buffer = io.StringIO(newline="") if profile.line_end == "\r\n" else _LineFeeds(newline="")
+    if profile.quotes_all:
+        csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    else:
+        csv.writer(buffer, lineterminator="\r\n").writerows(rows)
     text = buffer.getvalue()
     encoded = _round_trip(text, codec)
     if encoded is None:

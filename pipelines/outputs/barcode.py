@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-import pyarrow as pa
-
 from pipelines.outputs.postal_towns import (
     KANJI_NUMBER,
     Kind,
@@ -60,7 +58,6 @@ _TAKEN: Final = re.compile(
 
 _BESIDE_LETTER: Final = re.compile("-?([A-Z])-?")
 _LETTER: Final = re.compile("[A-Z]")
-_REMEMBERED: Final = 1 << 18  # a ward has 220,000 households
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +134,6 @@ def _places(number: str) -> Sequence[str]:
     if not _LETTER.search(number):
         return number
     return [code for char in number for code in _LETTERS.get(char, (char,))]
-
-
-def encode_codes(postal_codes: pa.Array, addresses: pa.Array) -> pa.Array:
-    """The barcodes of many addresses, as `str(Barcode)`.
-
-    Args:
-        postal_codes: text, one an address; null is no code.
-        addresses: text; null is an empty address.
-
-    Returns:
-        Text of the same length; null where there is no barcode.
-    """
-    pairs = zip(postal_codes.to_pylist(), addresses.to_pylist(), strict=True)
-    found = (_encode_text(postal_code or "", address or "") for postal_code, address in pairs)
-    return pa.array(found, pa.large_string())
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _encode_text(postal_code: str, address: str) -> str | None:
-    """Remembered: the check of a finished file asks for the same addresses again."""
-    barcode = encode(postal_code, address)
-    return None if barcode is None else str(barcode)
 
 
 def check_character(body: tuple[str, ...]) -> str:

@@ -50,6 +50,12 @@ _ONLY_U: Final = "宇鵜卯羽雨右有烏"
 _SHORT_BEFORE: Final = "小古木子児戸与野之ノの乃津須都土"
 """Kanji read with one short mora before such a kanji (小内 コウチ); others read it long (竜馬)."""
 
+_LIKELY_PART: Final = ("ウエ", "ウラ", "ウチ")
+"""Ends of family names in which a ウ begins a part (イノウエ, マツウラ, ヨコウチ), for want of kanji."""
+
+_DASH: Final = re.compile("(?<=[ァ-ヴー])[-\u2010\u2015\u2212]")
+"""A long mark as old systems write it; a double name has it too, so a person looks."""
+
 _SMALL: Final = "ァィゥェォャュョッヮ"
 _KANA_NAME: Final = re.compile("[ァ-ヴー]+(?: [ァ-ヴー]+)+")
 _LEGACY: Final = re.compile("[キギシジチヂニヒビピミリ][ヤユヨ][ウンク]")
@@ -117,7 +123,8 @@ def to_brf(cells: str) -> str:
 
 def _spell(name_kana: str, name_kanji: str) -> _Spelling:
     """Spell each part of a name beside its kanji."""
-    kana = _katakana(name_kana)
+    plain = _katakana(name_kana)
+    kana = _DASH.sub("ー", plain)
     words = kana.split(" ")
     kanji = re.sub(r"[(（].*", "", unicodedata.normalize("NFC", name_kanji)).split()
     is_aligned = len(kanji) == len(words)
@@ -129,7 +136,7 @@ def _spell(name_kana: str, name_kanji: str) -> _Spelling:
     is_open = not is_aligned and any(_LONG.search(word) for word in words)
     return _Spelling(
         " ".join(part.kana for part in parts),
-        not _KANA_NAME.fullmatch(kana)
+        not _KANA_NAME.fullmatch(plain)
         or is_legacy
         or is_open
         or any(part.is_doubtful for part in parts),
@@ -137,8 +144,8 @@ def _spell(name_kana: str, name_kanji: str) -> _Spelling:
 
 
 def _katakana(text: str) -> str:
-    """Full-width katakana, one space between parts."""
-    wide = unicodedata.normalize("NFKC", text).translate(_HIRAGANA)
+    """Full-width katakana, one space between parts; the dot of a foreign name (・) is a space in braille."""
+    wide = unicodedata.normalize("NFKC", text).translate(_HIRAGANA).replace("・", " ")
     return " ".join(wide.split())
 
 
@@ -160,14 +167,19 @@ def _spell_part(kana: str, kanji: str) -> _Spelling:
 
 def _begins_part(kana: str, at: int, kanji: str) -> tuple[bool, bool]:
     """Whether the ウ at a place begins a new kanji, and whether that is open to doubt."""
+    if not kanji:
+        return _morae(kana[:at]) > 1 and kana[at:] in _LIKELY_PART, True
     inner = kanji[1:]
     for place, char in enumerate(inner, start=1):
         if kana.startswith(_BEGINS_WITH_U.get(char, ("\0",)), at):
-            morae = sum(mora not in _SMALL for mora in kana[:at])
-            if morae > 1:
+            if _morae(kana[:at]) > 1:
                 return True, False
             return kanji[place - 1] in _SHORT_BEFORE, True
     is_last = at == len(kana) - 1
     if any(char in _ONLY_U for char in inner):
         return is_last and inner[-1] in _ONLY_U, True
     return False, kana.startswith("ウエ", at) and inner.endswith("江")
+
+
+def _morae(kana: str) -> int:
+    return sum(mora not in _SMALL for mora in kana)

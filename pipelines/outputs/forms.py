@@ -1,22 +1,25 @@
 """The application forms' file for the print contractor: one row a household.
 
 A household with more members than a form has lines goes on in further rows (行 2, 3, …); nobody is
-left out. `forms_check` reads the finished bytes back and compares them with the register.
+left out. A character that the printer has not is printed as another one, and 置換文字 says where and
+what the register has (`print_characters`). `forms_check` reads the finished bytes back and compares
+them with the register.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.outputs._csv import CsvProfile, write_csv
-from pipelines.outputs.barcode import encode_codes
+from pipelines.outputs._csv import CsvProfile, encode_rows, first_bytes
+from pipelines.outputs.barcode_columns import encode_codes
+from pipelines.outputs.print_characters import CharacterSet, Kept, replace_column, write_notes
 
 HOUSEHOLD_COLUMNS: Final = {
     "household_id": "世帯番号",
@@ -32,9 +35,19 @@ MEMBER_COLUMNS: Final = {
     "relationship": "続柄",
     "birth_date": "生年月日",
 }
-DERIVED_COLUMNS: Final = {"line": "行", "barcode": "カスタマバーコード", "members": "世帯人数"}
+DERIVED_COLUMNS: Final = {
+    "line": "行",
+    "barcode": "カスタマバーコード",
+    "members": "世帯人数",
+    "replaced": "置換文字",
+}
 AMOUNT_HEADING: Final = "給付額"
-_HOUSEHOLDS_AT_ONCE: Final = 10_000
+HOUSEHOLD_TEXTS: Final = ("address", "address_supplement", "head_name_kanji")
+MEMBER_TEXTS: Final = ("name_kana", "name_kanji", "relationship", "birth_date")
+"""The columns in which characters may be replaced; numbers and postal codes are never changed."""
+_LINE: Final = len(HOUSEHOLD_COLUMNS)
+_REPLACED: Final = _LINE + list(DERIVED_COLUMNS).index("replaced")
+_ROWS_AT_ONCE: Final = 20_000
 
 
 class FormsError(ValueError):
@@ -46,8 +59,9 @@ class FormsProfile:
     """What the print contractor asks for.
 
     Attributes:
-        csv: encoding and line end.
+        csv: encoding, line end and quotes.
         max_members: members one row holds.
+        characters: what the printer can print.
         amount_yen_per_person: adds the household's total (給付額, whole yen); None leaves it out.
 
     Raises:
@@ -57,6 +71,7 @@ class FormsProfile:
     csv: CsvProfile = field(default_factory=CsvProfile)
     max_members: int = 12
     amount_yen_per_person: int | None = None
+    characters: CharacterSet = field(default_factory=CharacterSet)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be honoured."""
@@ -98,7 +113,7 @@ def build_forms(rows: pa.Table, profile: FormsProfile = _DEFAULT) -> bytes:
     Raises:
         FormsError: a missing column, a person without number, or members of one household whose
             household items differ.
-        CsvError: a character the encoding cannot hold.
+        CsvError: a character of a number or postal code that the encoding cannot hold.
     """
     people = text_columns(rows)
     _check_numbers(people)
@@ -108,23 +123,161 @@ def build_forms(rows: pa.Table, profile: FormsProfile = _DEFAULT) -> bytes:
     )
     people = people.take(order)
     starts = _household_starts(people, order)
-    households = people.select(list(HOUSEHOLD_COLUMNS)).take(pa.array(starts))
-    households = households.append_column("barcode", barcodes(households))
-    ends = np.append(starts[1:], people.num_rows)
-    by_mail = pc.sort_indices(
-        households, sort_keys=[("postal_code", "ascending"), ("household_id", "ascending")]
-    ).to_numpy()
-    lines = _lines(people, households, (starts, ends), by_mail, profile)
-    return write_csv(heading(profile), lines, profile.csv)
+    by_mail = _mail_order(people, starts)
+    households = people.select(list(HOUSEHOLD_COLUMNS)).take(pa.array(starts[by_mail]))
+    sizes = np.append(starts[1:], people.num_rows)[by_mail] - starts[by_mail]
+    places = _Places.of(starts[by_mail], sizes, profile.max_members)
+    barcode = barcodes(households)
+    households, changed = _replace(households, HOUSEHOLD_TEXTS, profile.characters)
+    people, changed_people = _replace(
+        people.select(list(MEMBER_COLUMNS)), MEMBER_TEXTS, profile.characters
+    )
+    notes = _notes(places, changed, changed_people)
+    cells = [*households.columns, barcode, _as_text(sizes)]
+    if profile.amount_yen_per_person is not None:
+        cells.append(_as_text(sizes * profile.amount_yen_per_person))
+    return b"".join(_parts(cells, people, notes, places, profile))
+
+
+def _mail_order(people: pa.Table, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The households, of people sorted by household, in the order of the mail: postal code, household number."""
+    keys = people.select(["postal_code", "household_id"]).take(pa.array(starts))
+    by = [("postal_code", "ascending"), ("household_id", "ascending")]
+    return np.asarray(pc.sort_indices(keys, sort_keys=by)).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where everybody is printed.
+
+    Attributes:
+        household: of each row of the file, its place in the order of the mail.
+        line: of each row, which one of its household it is, from 1.
+        start: of each row, its first place among `person`; one more at the end.
+        person: of each printed place, the row in the people's table.
+    """
+
+    household: npt.NDArray[np.int64]
+    line: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    person: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], most: int) -> _Places:
+        """Households whose people stand together from `starts` on, at most `most` in a row."""
+        rows = -(-sizes // most)
+        household = np.repeat(np.arange(len(sizes)), rows)
+        before = np.arange(len(household)) - np.repeat(np.cumsum(rows) - rows, rows)
+        here = np.minimum(sizes[household] - before * most, most)
+        start = np.append(0, np.cumsum(here))
+        first = starts[household] + before * most
+        person = np.repeat(first - start[:-1], here) + np.arange(start[-1])
+        return cls(household, before + 1, start, person)
+
+
+def _replace(
+    table: pa.Table, columns: tuple[str, ...], characters: CharacterSet
+) -> tuple[pa.Table, dict[str, dict[int, list[Kept]]]]:
+    """A table as it is printed; of each column, for each changed row, what was replaced."""
+    changed = {}
+    for name in columns:
+        printed, notes = replace_column(_array(table[name]), characters)
+        if notes:
+            table = table.set_column(table.column_names.index(name), name, printed)
+            changed[name] = notes
+    return table, changed
+
+
+def _notes(
+    places: _Places,
+    households: Mapping[str, Mapping[int, list[Kept]]],
+    people: Mapping[str, Mapping[int, list[Kept]]],
+) -> pa.Array:
+    """置換文字 of each row of the file, in the order of its cells."""
+    notes: dict[int, list[str]] = {}
+    for name, changed in households.items():
+        for row in np.flatnonzero(np.isin(places.household, list(changed))).tolist():
+            kept = changed[int(places.household[row])]
+            notes.setdefault(row, []).append(write_notes(HOUSEHOLD_COLUMNS[name], kept))
+    of_person = np.empty(len(places.person), dtype=np.int64)
+    of_person[places.person] = np.arange(len(places.person))
+    found = sorted(
+        (int(of_person[person]), name, kept)
+        for name, changed in people.items()
+        for person, kept in changed.items()
+    )
+    for place, name, kept in found:
+        row = int(np.searchsorted(places.start, place, side="right")) - 1
+        cell = f"{MEMBER_COLUMNS[name]}{place - int(places.start[row]) + 1}"
+        notes.setdefault(row, []).append(write_notes(cell, kept))
+    texts = (" ".join(notes.get(row, ())) for row in range(len(places.household)))
+    return pa.array(texts, pa.large_string())
+
+
+def _parts(
+    cells: list[pa.Array], people: pa.Table, notes: pa.Array, places: _Places, profile: FormsProfile
+) -> Iterator[bytes]:
+    """The file's bytes, some rows at a time so that memory stays small.
+
+    cells: of each household, its columns and the derived ones in the heading's order, without 行 and 置換文字.
+    """
+    headings = heading(profile)
+    yield first_bytes(headings, profile.csv)
+    shared = [_quoted(column, profile.csv) for column in cells]
+    member = _joined([_text(""), *(_quoted(c, profile.csv) for c in people.columns)], ",")
+    nothing = _text(',""' if profile.csv.quotes_all else ",")
+    for first in range(0, len(places.household), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        columns = [column.take(pa.array(places.household[rows])) for column in shared]
+        columns.insert(_LINE, _quoted(_as_text(places.line[rows]), profile.csv))
+        columns.insert(_REPLACED, _quoted(notes[rows], profile.csv))
+        start = places.start[first : first + _ROWS_AT_ONCE + 1]
+        members = _run_together(
+            member.take(pa.array(places.person[start[0] : start[-1]])), start - start[0]
+        )
+        free = (profile.max_members - np.diff(start)) * len(MEMBER_COLUMNS)
+        gaps = pc.binary_repeat(nothing, pa.array(free))
+        whole = _joined([_joined(columns, ","), members, gaps, _text(profile.csv.line_end)], "")
+        text = _run_together(whole, np.array([0, len(whole)]))[0].as_buffer().to_pybytes()
+        yield encode_rows(text, first + 2, headings, profile.csv)
+
+
+def _run_together(texts: pa.Array, start: npt.NDArray[np.int64]) -> pa.Array:
+    """Neighbouring texts as one each, from one start to the next; they lie so in memory already."""
+    _, offsets, characters = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return pa.LargeStringArray.from_buffers(len(start) - 1, pa.py_buffer(ends[start]), characters)
+
+
+def _quoted(column: pa.Array | pa.ChunkedArray, profile: CsvProfile) -> pa.Array:
+    """A column's cells with the quotes that they need, or that the profile asks for."""
+    column = _array(column)
+    needed = (
+        pa.repeat(True, len(column))
+        if profile.quotes_all
+        else pc.match_substring_regex(column, '[",\r\n]')
+    )
+    if not pc.any(needed).as_py():
+        return column
+    doubled = pc.replace_substring(column, '"', '""')
+    return pc.if_else(needed, _joined([_text('"'), doubled, _text('"')], ""), column)
+
+
+def _joined(columns: Sequence[Any], between: str) -> pa.Array:
+    return pc.binary_join_element_wise(*columns, _text(between))
+
+
+def _text(value: str) -> pa.Scalar:
+    return pa.scalar(value, pa.large_string())
+
+
+def _as_text(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    return pc.cast(pa.array(numbers), pa.large_string())
 
 
 def barcodes(households: pa.Table) -> pa.Array:
     """The customer barcode's characters of each household, empty where it gets none."""
-    address = pc.binary_join_element_wise(
-        households["address"],
-        households["address_supplement"],
-        pa.scalar("　", pa.large_string()),
-    )
+    address = _joined([households["address"], households["address_supplement"]], "　")
     codes = encode_codes(_array(households["postal_code"]), _array(address))
     return pc.fill_null(codes, "")
 
@@ -177,44 +330,3 @@ def _differs_from_previous(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
         zero_copy_only=False
     )
     return different
-
-
-def _lines(
-    people: pa.Table,
-    households: pa.Table,
-    bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    by_mail: npt.NDArray[np.uint64],
-    profile: FormsProfile,
-) -> Iterator[list[str]]:
-    """The file's rows, some households at a time so that memory stays small."""
-    starts, ends = bounds
-    for first in range(0, len(by_mail), _HOUSEHOLDS_AT_ONCE):
-        chosen = by_mail[first : first + _HOUSEHOLDS_AT_ONCE]
-        sizes = (ends - starts)[chosen].tolist()
-        members = np.concatenate(
-            [np.arange(starts[number], ends[number]) for number in chosen.tolist()]
-        )
-        part = people.select(list(MEMBER_COLUMNS)).take(pa.array(members))
-        people_rows = list(zip(*(column.to_pylist() for column in part.columns), strict=True))
-        part = households.take(pa.array(chosen))
-        shared = zip(*(column.to_pylist() for column in part.columns), strict=True)
-        start = 0
-        for items, size in zip(shared, sizes, strict=True):
-            yield from _household_lines(items, people_rows[start : start + size], profile)
-            start += size
-
-
-def _household_lines(
-    items: tuple[str, ...], members: Sequence[tuple[str, ...]], profile: FormsProfile
-) -> Iterator[list[str]]:
-    """One household: its first row, and as many more as its members need."""
-    *shared, barcode = items
-    amount_yen = profile.amount_yen_per_person
-    total = [] if amount_yen is None else [str(amount_yen * len(members))]
-    for line, start in enumerate(range(0, len(members), profile.max_members), start=1):
-        here = members[start : start + profile.max_members]
-        cells = [*shared, str(line), barcode, str(len(members)), *total]
-        for member in here:
-            cells += member
-        cells += [""] * (len(MEMBER_COLUMNS) * (profile.max_members - len(here)))
-        yield cells

@@ -2,13 +2,15 @@
 
 Saitama misprinted 9,007 forms in 2020 (7,753 with the eldest member's birth date as the head's).
 This module shares none of the code that puts a form together: it takes the printed cells as they
-stand and looks each person up on the register by resident number.
+stand, puts the register's characters back where 置換文字 says so, and looks each person up on the
+register by resident number.
 """
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +23,28 @@ from pipelines.outputs.forms import (
     AMOUNT_HEADING,
     DERIVED_COLUMNS,
     HOUSEHOLD_COLUMNS,
+    HOUSEHOLD_TEXTS,
     MEMBER_COLUMNS,
+    MEMBER_TEXTS,
     FormsProfile,
     barcodes,
     heading,
     text_columns,
 )
+from pipelines.outputs.print_characters import (
+    CharacterSet,
+    NoteError,
+    read_notes,
+    replace_column,
+    replace_text,
+    restore_text,
+)
 
 _DEFAULT: Final = FormsProfile()
 _WIDTH: Final = len(MEMBER_COLUMNS)
-_BLOCK: Final = 64 << 20
+_BLOCK: Final = 8 << 20
+_QUOTED: Final = re.compile(b'"[^"]*"')
+_NOTED: Final = {MEMBER_COLUMNS[name] for name in MEMBER_TEXTS}
 _LONGEST_LINE: Final = 9
 
 
@@ -42,9 +56,9 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
         profile: what it was built with.
 
     Returns:
-        One row a printed member: the ten register columns, `barcode`, `members` and `line` as
-        text, `amount_yen` as text (empty if the file has none), and `file_row` (int, the heading
-        being row 1) and `slot` (int, from 1).
+        One row a printed member, in the file's order: the ten register columns, `barcode`, `members`, `line` and
+        `replaced` as text, as printed; `amount_yen` as text (empty if the file has none), and `file_row` (int, the
+        heading being row 1) and `slot` (int, from 1).
 
     Raises:
         CsvError: another heading, a row of another width, a row without members, or a member after
@@ -56,10 +70,11 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
     shared = dict(zip(names, cells.columns, strict=False))
     parts = []
     for slot, is_filled in enumerate(_assert_members_in_order(cells, len(names))):
+        at = pa.array(np.flatnonzero(is_filled))
         first = len(names) + slot * _WIDTH
         member = dict(zip(MEMBER_COLUMNS, cells.columns[first : first + _WIDTH], strict=True))
         place = {"file_row": np.arange(2, 2 + rows), "slot": np.full(rows, slot + 1)}
-        parts.append(pa.table({**place, **shared, **member}).filter(pa.array(is_filled)))
+        parts.append(pa.table({**place, **shared, **member}).take(at))
     people = pa.concat_tables(parts).sort_by([("file_row", "ascending"), ("slot", "ascending")])
     if profile.amount_yen_per_person is None:
         nothing = pa.repeat(pa.scalar("", pa.large_string()), people.num_rows)
@@ -68,14 +83,9 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
 
 
 def count_rows(data: bytes, profile: FormsProfile = _DEFAULT) -> int:
-    """The data rows of a forms' file: every row ends with a line end outside quotes.
-
-    Raises:
-        CsvError: the file is no forms' file.
-    """
-    if b'"' in data:
-        return sum(1 for _ in read_csv(data, profile.csv)) - 1
-    return data.count(profile.csv.line_end.encode()) - 1
+    """The data rows of a forms' file: every row ends with a line end outside quotes."""
+    plain = _QUOTED.sub(b"", data) if b'"' in data else data
+    return plain.count(profile.csv.line_end.encode()) - 1
 
 
 def compare_forms(rows: pa.Table, data: bytes, profile: FormsProfile = _DEFAULT) -> list[str]:
@@ -88,18 +98,29 @@ def compare_forms(rows: pa.Table, data: bytes, profile: FormsProfile = _DEFAULT)
 
     Returns:
         Differences as `file row N: column: what`, `register row N: what`; empty if every person is
-        printed exactly once and every printed field is the register's. No values.
+        printed exactly once, every printed field is the register's but for the characters that 置換文字 names,
+        and each of those is what the rule prints for it. No values.
 
     Raises:
         CsvError: the file is no forms' file.
         FormsError: a column of `rows` is missing.
     """
+    return compare_printed(rows, read_forms(data, profile), profile)
+
+
+def compare_printed(
+    rows: pa.Table, printed: pa.Table, profile: FormsProfile = _DEFAULT
+) -> list[str]:
+    """`compare_forms` of a file that was read already (see `read_forms`)."""
     register = text_columns(rows)
-    printed = read_forms(data, profile)
+    wrong_characters = _unprintable(printed, profile)
+    printed, wrong_notes = restore(printed, profile)
     at = pc.index_in(printed["resident_id"], value_set=register["resident_id"])
     known = printed.filter(pc.is_valid(at))
     beside = register.take(pc.drop_null(at))
     return [
+        *wrong_characters,
+        *wrong_notes,
         *_unknown_or_twice(printed, at),
         *_missing(register, printed),
         *_different_items(known, beside),
@@ -107,6 +128,66 @@ def compare_forms(rows: pa.Table, data: bytes, profile: FormsProfile = _DEFAULT)
         *_different_barcodes(printed),
         *_out_of_order(printed),
     ]
+
+
+def restore(printed: pa.Table, profile: FormsProfile = _DEFAULT) -> tuple[pa.Table, list[str]]:
+    """A file's people (see `read_forms`) with the register's characters again, and what is wrong with its notes."""
+    noted = np.flatnonzero(np.asarray(pc.not_equal(printed["replaced"], "")))
+    changes: dict[str, dict[int, str]] = {}
+    wrong = []
+    part = printed.take(pa.array(noted))
+    for place, row in zip(noted.tolist(), part.to_pylist(), strict=True):
+        try:
+            found = _restored(row, profile.characters)
+        except NoteError as error:
+            wrong.append(f"file row {row['file_row']}: {DERIVED_COLUMNS['replaced']}: {error}")
+            continue
+        for name, text in found.items():
+            changes.setdefault(name, {})[place] = text
+    for name, texts in changes.items():
+        mask = np.zeros(printed.num_rows, dtype=bool)
+        mask[list(texts)] = True
+        column = printed[name].combine_chunks()
+        new = pc.replace_with_mask(column, pa.array(mask), pa.array(texts.values(), column.type))
+        printed = printed.set_column(printed.column_names.index(name), name, new)
+    return printed, list(dict.fromkeys(wrong))
+
+
+def _restored(row: dict[str, Any], characters: CharacterSet) -> dict[str, str]:
+    """A printed member's columns that had characters replaced, as the register has them.
+
+    Raises:
+        NoteError: a note that cannot be read, names no cell or place of the row, or a character that is printed as
+            another one than the rule says.
+    """
+    headings = {HOUSEHOLD_COLUMNS[name]: name for name in HOUSEHOLD_TEXTS}
+    members = {f"{MEMBER_COLUMNS[name]}{row['slot']}": name for name in MEMBER_TEXTS}
+    found = {}
+    for cell, notes in read_notes(row["replaced"]).items():
+        name = headings.get(cell) or members.get(cell)
+        if name is None:
+            if cell.rstrip("0123456789") not in _NOTED:
+                raise NoteError("a note names a cell that has none")
+            continue
+        text = restore_text(row[name], notes)
+        if replace_text(text, characters) != (row[name], notes):
+            raise NoteError("a character is not printed by the rule")
+        found[name] = text
+    return found
+
+
+def _unprintable(printed: pa.Table, profile: FormsProfile) -> list[str]:
+    """Printed cells with a character that the printer has not."""
+    differences = []
+    for name in (*HOUSEHOLD_TEXTS, *MEMBER_TEXTS):
+        _, notes = replace_column(printed[name].combine_chunks(), profile.characters)
+        mask = np.zeros(printed.num_rows, dtype=bool)
+        mask[list(notes)] = True
+        differences += [
+            _at_slot(row, slot, name, "has a character that the printer has not")
+            for row, slot in _where(printed, pa.array(mask))
+        ]
+    return differences
 
 
 def _shared_names(profile: FormsProfile) -> list[str]:
@@ -120,12 +201,13 @@ def _cells(data: bytes, profile: FormsProfile) -> pa.Table:
     Raises:
         CsvError: see `read_forms`.
     """
-    rows = read_csv(data if b'"' in data else data.split(b"\n", 1)[0], profile.csv)
-    _, found = next(rows, (1, []))
+    _, found = next(read_csv(data.split(b"\n", 1)[0], profile.csv), (1, []))
     if found != heading(profile):
         raise CsvError(1, "", "is not the heading of a forms' file")
-    for _ in rows:  # quotes that do not close
-        pass
+    if b'"' in data and b'"' in _QUOTED.sub(b"", data):
+        for _ in read_csv(data, profile.csv):  # says in which row a quote is wrong
+            pass
+        raise CsvError(0, "", "is not CSV")
     ragged: list[int] = []
 
     def note_ragged(row: pacsv.InvalidRow) -> str:

@@ -194,19 +194,15 @@ def _number_to_kanji(number: int) -> str:
 
 
 @lru_cache(maxsize=1)
-def _towns_by_city() -> dict[str, tuple[Place, ...]]:
-    """Every town of every municipality; read only when an address does not fit its code."""
-    towns: dict[str, set[Place]] = {}
-    query = "select prefecture, city, neighborhood from postal_data"
-    for prefecture, city, neighborhood in _select(query):
-        towns.setdefault(city, set()).add((prefecture, city, _town_name(neighborhood)))
-    return {city: tuple(sorted(places)) for city, places in towns.items()}
+def _cities() -> tuple[str, ...]:
+    """Every municipality's name; read only when an address does not fit its code."""
+    return tuple(city for (city,) in _select("select distinct city from postal_data"))
 
 
 @lru_cache(maxsize=1)
 def _all_cities() -> re.Pattern[str]:
     """Matches an address to the end of its municipality, which is the group `city`."""
-    names = sorted(_towns_by_city(), key=len, reverse=True)
+    names = sorted(_cities(), key=len, reverse=True)
     return re.compile(rf"\s*(?:[^\s]{{2,3}}[都道府県])?\s*(?P<city>{_any_of(names)})")
 
 
@@ -216,11 +212,10 @@ def _any_of(names: Iterable[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _city_pattern(spelled_city: str) -> re.Pattern[str]:
-    cities = _towns_by_city()
-    places = [
-        place
-        for city, towns in cities.items()
-        if city.translate(_SAME_SPELLING) == spelled_city
-        for place in towns
-    ]
-    return _pattern(tuple(places))
+    """Matches an address to the end of any town of the municipalities that are spelled so."""
+    same = tuple(city for city in _cities() if city.translate(_SAME_SPELLING) == spelled_city)
+    marks = ", ".join("?" * len(same))
+    query = f"select prefecture, city, neighborhood from postal_data where city in ({marks})"  # noqa: S608
+    return _pattern(
+        tuple(sorted({(prefecture, city, _town_name(town)) for prefecture, city, town in _select(query, same)}))
+    )  # fmt: skip

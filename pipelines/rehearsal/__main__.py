@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +18,7 @@ from pipelines.rehearsal.approving import Approvers
 from pipelines.rehearsal.days import DAGS, Days
 from pipelines.rehearsal.screen import Screen
 from pipelines.rehearsal.start import Running, everything
+from pipelines.steps import rosters
 
 SERVE_PORT = 8080
 
@@ -70,6 +72,7 @@ def _play(running: Running, screen: Screen, then: Callable[[Running, Api], None]
     staff = [Api(place.url, name, passwords[name]) for name in people.approvers]
     operator = Api(place.url, people.drafter, passwords[people.drafter])
     screen.say(f"実演です。承認は {', '.join(people.approvers)} がAirflowのAPIで自動的に行います。")
+    screen.say(_register_handlers(running, days[0]))
     approvers = Approvers(staff, screen.say)
 
     def check() -> None:
@@ -86,6 +89,17 @@ def _play(running: Running, screen: Screen, then: Callable[[Running, Api], None]
         then(running, operator)
     finally:
         approvers.stop()
+
+
+def _register_handlers(running: Running, day: date) -> str:
+    """Register the rosters of who handles personal data, as people do it with `kyufu roster`; what to say of it."""
+    done = rosters.rehearse(running.campaign, day)
+    if not any(done.values()):
+        return "取扱者の名簿は登録済みです(kyufu roster list)。"
+    return (
+        f"取扱者の名簿{done['registered']}件を登録し、研修と再委託の承諾{done['confirmed']}件を確認済みとしました"
+        "(実演。本番では職員が kyufu roster で登録します)。"
+    )
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.ledger import recoveries, results, sent, tables
+from pipelines.ledger import cash, incidents, mail, recoveries, results, rosters, sent, tables
 from pipelines.ledger.balance import Balance
 from pipelines.ledger.people import FORMS_SENT
 from pipelines.ledger.personal import CLASSES_JA, Class
-from pipelines.ledger.states import LABELS_JA, Batch, Entitlement
+from pipelines.ledger.states import LABELS_JA, Batch, Entitlement, Route
 from pipelines.matching.findings import FINDINGS
 from pipelines.programme import Programme
-from pipelines.reports.arrivals import Owed, Partition
+from pipelines.reports.arrivals import Owed
 
 CHANNELS = {"online": "オンライン", "postal": "郵送", "inhouse": "窓口"}
 ROUTES = {"contractor": "委託先から", "inhouse": "区から"}
@@ -66,6 +66,7 @@ class DaySheet:
     day: date
     balance: Balance
     mailed: Sequence[Count]
+    letters: Sequence[Count]
     claims: Sequence[Count]
     held: Sequence[Held]
     paid: Sequence[Count]
@@ -80,7 +81,7 @@ class DaySheet:
 
 
 def read_day_sheet(
-    connection: sa.Connection, programme: Programme, day: date, balance: Balance, partitions: Sequence[Partition],
+    connection: sa.Connection, programme: Programme, day: date, balance: Balance, waiting_rows: int,
     owed: Iterable[Owed],
 ) -> DaySheet:  # fmt: skip
     """The sheet as the ledger stands; `today` is what happened on that business day.
@@ -90,15 +91,16 @@ def read_day_sheet(
         programme: for its dates.
         day: the business day whose run ends.
         balance: as just taken.
-        partitions: everything that arrived.
+        waiting_rows: rows of quarantine that somebody must mend.
         owed: what should have arrived, as of the day.
     """
     return DaySheet(
         programme.id, programme.benefit.name, programme.benefit.office, day, balance,
-        _mailed(connection, programme.id, day), _claims(connection, programme.id, day),
+        _mailed(connection, programme.id, day), _letters(connection, programme.id, day),
+        _claims(connection, programme.id, day),
         _held(connection, programme.id, day), _paid(connection, programme.id, balance, day),
         _batches(connection, programme.id), list_deadlines(programme, day),
-        _needed(connection, programme, day, balance, partitions, owed),
+        _needed(connection, programme, day, balance, waiting_rows, owed),
     )  # fmt: skip
 
 
@@ -137,6 +139,26 @@ def _mailed(connection: sa.Connection, programme: str, day: date) -> list[Count]
         for route, way in ROUTES.items()
         for counted, unit in (("households", "世帯"), ("people", "人"))
     ]
+
+
+def _letters(connection: sa.Connection, programme: str, day: date) -> list[Count]:
+    """Sheets of the ward's own that went out, by kind, and what came back, whoever mailed it."""
+    m, b = tables.mailing, tables.mail_return
+    of_today = m.c.sent_on == day
+    query = (
+        sa.select(m.c.kind, of_today, sa.func.count())
+        .where(m.c.programme == programme, m.c.way != "contractor", m.c.sent_on.is_not(None))
+        .group_by(m.c.kind, of_today)
+    )
+    rows = connection.execute(query).all()
+    found = [Count(title, *_today_and_all(rows, kind)) for kind, title in mail.LABELS_JA.items()]
+    came_back = b.c.business_date == day
+    returned = connection.execute(
+        sa.select(sa.literal("returned"), came_back, sa.func.count())
+        .where(b.c.programme == programme)
+        .group_by(came_back)
+    ).all()
+    return [*found, Count("返戻(委託先の発送分を含む)", *_today_and_all(returned, "returned"))]
 
 
 def _claims(connection: sa.Connection, programme: str, day: date) -> list[Count]:
@@ -189,22 +211,28 @@ def _paid(connection: sa.Connection, programme: str, balance: Balance, day: date
         programme=programme, event="results.taken", business_date=day
     )
     results_of_day = [json.loads(detail) for detail in connection.execute(taken).scalars()]
+    signed = sa.select(a.c.detail).filter_by(
+        programme=programme, event="cash.received", business_date=day
+    )
+    received = sum(json.loads(d)["people"] for d in connection.execute(signed).scalars())
     drafted = sa.select(sa.func.coalesce(sa.func.sum(b.c.people), 0)).where(
         b.c.programme == programme, b.c.business_date == day, b.c.state != Batch.REJECTED
     )
     today = {
         Entitlement.IN_PAYMENT: int(connection.execute(drafted).scalar_one()),
-        Entitlement.PAID: sum(found["paid"] for found in results_of_day),
+        Entitlement.PAID: sum(found["paid"] for found in results_of_day) + received,
         Entitlement.RETURNED: sum(found["returned"] for found in results_of_day),
     }
     return [Count(LABELS_JA[s], number, balance.states[s]) for s, number in today.items()]
 
 
 _BATCH_STATES = {
-    Batch.DRAFTED: "起案済み(承認待ち)",
-    Batch.APPROVED: "承認済み(送付前)",
-    Batch.SENDING: "送付中",
-    Batch.DELIVERED: "銀行が受領(結果待ち)",
+    (Route.TRANSFER, Batch.DRAFTED): "起案済み(承認待ち)",
+    (Route.TRANSFER, Batch.APPROVED): "承認済み(送付前)",
+    (Route.TRANSFER, Batch.SENDING): "送付中",
+    (Route.TRANSFER, Batch.DELIVERED): "銀行が受領(結果待ち)",
+    (Route.CASH, Batch.DRAFTED): "窓口払い 起案済み(承認待ち)",
+    (Route.CASH, Batch.APPROVED): "窓口払い 受領待ち",
 }
 
 
@@ -212,16 +240,18 @@ def _batches(connection: sa.Connection, programme: str) -> list[tuple[str, int, 
     """(state, batches, yen) of the batches that are not settled."""
     b = tables.batch
     query = (
-        sa.select(b.c.state, sa.func.count(), sa.func.sum(b.c.sum_yen))
+        sa.select(b.c.route, b.c.state, sa.func.count(), sa.func.sum(b.c.sum_yen))
         .where(b.c.programme == programme)
-        .group_by(b.c.state)
+        .group_by(b.c.route, b.c.state)
     )
-    found = {state: (int(count), int(yen)) for state, count, yen in connection.execute(query)}
-    return [(title, *found[state]) for state, title in _BATCH_STATES.items() if state in found]
+    found = {
+        (route, state): (int(n), int(yen)) for route, state, n, yen in connection.execute(query)
+    }
+    return [(title, *found[where]) for where, title in _BATCH_STATES.items() if where in found]
 
 
 def _needed(
-    connection: sa.Connection, of: Programme, day: date, balance: Balance, partitions: Sequence[Partition],
+    connection: sa.Connection, of: Programme, day: date, balance: Balance, waiting_rows: int,
     owed: Iterable[Owed],
 ) -> list[tuple[str, int]]:  # fmt: skip
     """What waits for a person, each with how many; nothing that is zero."""
@@ -237,23 +267,32 @@ def _needed(
         )
 
     late = [o for o in owed if o.state in ("missing", "stale", "refused")]
+    standing = incidents.standing(connection, programme)
+    lacking = [p for p in of.parties if rosters.lacking(connection, of, p.id)]
     found = [
+        ("事故・事故のおそれで送付を止めている相手先の対応(kyufu incident list)", len(standing)),
+        ("うち手続の期限を過ぎたもの", incidents.count_late(standing, of.incidents, day)),
+        ("名簿・研修・再委託の承諾が登録されていない相手先(kyufu roster list)", len(lacking)),
         ("保留・不備の人の確認(kyufu holds list)",
          balance.states[Entitlement.HELD] + balance.states[Entitlement.CLAIMED]),
-        ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED)),
+        ("振込の承認を待つ一括", count(b, b.c.state == Batch.DRAFTED, b.c.route == str(Route.TRANSFER))),
+        ("窓口払いの承認を待つ一括(kyufu cash list)",
+         count(b, b.c.state == Batch.DRAFTED, b.c.route == str(Route.CASH))),
+        ("窓口でまだ受領のない支払(kyufu cash list)", len(cash.at_counter(connection, programme))),
         ("受領の確認が来ていない外部への送付",
          count(r, r.c.medium == "lgwan", r.c.state == "delivered", ~r.c.acknowledged)),
         ("期限までに受領の確認が来なかった送付(kyufu deliveries)", sum(s.is_late(day) for s in unacknowledged)),
         ("相手に届いたか分からない送付(送付先に確認)", count(r, r.c.state == "unknown")),
         ("振込結果の分からない人(銀行に確認)", balance.states[Entitlement.UNKNOWN]),
         ("振込不能の人(口座の訂正を求める)", balance.states[Entitlement.RETURNED]),
+        ("返戻されたまま対応していない郵便物(kyufu mail list --returned)",
+         sum(m.needs_somebody for m in mail.list_mail(connection, programme, returned_only=True))),
         ("対象者が見つからない名簿の行(二人で決定)", count(u, ~u.c.decided)),
         ("照合できない振込結果(kyufu results list)", len(results.open_faults(connection, programme))),
         ("対象外と分かった人への支払(回収の要否を決める)", len(recoveries.candidates(connection, programme))),
         ("回収の終わっていない人(kyufu recovery list)",
          sum(bool(r.open_yen) for r in recoveries.opened(connection, programme))),
-        ("保留中の行(kyufu quarantine list)",
-         sum(p.manifest.quarantined for p in partitions if p.manifest and not p.erased)),
+        ("保留中の行(kyufu quarantine list)", waiting_rows),
         ("届いていない・古い・拒否されたままの名簿", len(late)),
         ("期限までに届かない返還・消去の証明書(kyufu erasure status)",
          count(q, q.c.certified_on.is_(None), q.c.due < day)),

@@ -122,6 +122,11 @@ def render_day(sheet: DaySheet) -> bytes:
     return _render("day.html", sheet=sheet, ages=AGES, days_ahead=DAYS_AHEAD)
 
 
+def render_inquiry(found: object = None, error: str = "") -> bytes:
+    """The page on which one resident's state is asked for. found: state, codes, form and events, to be shown."""
+    return _render("inquiry.html", found=found, error=error)
+
+
 def render_docs_index(found: Sequence[tuple[str, str, str]]) -> bytes:
     """The first page of the Data Docs: (day, name, relative address) of every validation, in the order to show."""
     return _render("docs.html", found=found, root="../")

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
-from pipelines.ledger import approvals
+from pipelines.ledger import approvals, rosters
 from pipelines.ledger.approvals import ApprovalRefused
 from pipelines.steps.campaign import Campaign
 
@@ -17,8 +17,10 @@ def decide(
 
     Raises:
         ApprovalRefused: not allowed to this person, or the content changed.
+        NotOnRoster: the person is not on the ward's roster.
     """
     with c.ledger.write() as connection:
+        rosters.assert_handler(connection, c.programme, actor)
         approvals.decide(
             connection, c.programme.id, subject, seen_hash, actor, approve, drafter, day
         )

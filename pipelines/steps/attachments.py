@@ -4,8 +4,9 @@ from datetime import date
 
 from pipelines.intake import attachments
 from pipelines.intake.attachments import AttachmentRefused
-from pipelines.ledger.store import record
+from pipelines.ledger import whose
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.showings import record_showing
 
 
 def show(c: Campaign, claim_no: str, name: str, actor: str, purpose: str, day: date) -> bytes:
@@ -14,6 +15,7 @@ def show(c: Campaign, claim_no: str, name: str, actor: str, purpose: str, day: d
     Raises:
         InputMissing: the claim has no such attachment.
         AttachmentRefused: there is no scanner, or it did not pass the file.
+        NotOnRoster: the actor is not on the ward's roster.
     """
     intake = c.programme.intake
     try:
@@ -28,6 +30,8 @@ def show(c: Campaign, claim_no: str, name: str, actor: str, purpose: str, day: d
 
 
 def _record(c: Campaign, event: str, claim_no: str, actor: str, purpose: str, day: date) -> None:
-    detail = {"purpose": purpose, "count": 1}
     with c.ledger.write() as connection:
-        record(connection, c.programme.id, event, actor, f"claim:{claim_no}", detail, day)
+        people = whose.people_of_claims(connection, c.programme.id, [claim_no])
+        record_showing(
+            c, connection, event, actor, purpose, people, day, subject=f"claim:{claim_no}", count=1
+        )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,18 @@ from pipelines.disclosure.guard import Guard, Register, Secret
 from pipelines.intake import keys
 from pipelines.intake.checks import assert_validation_is_on
 from pipelines.intake.staging import Staging
-from pipelines.ledger import people, tables
+from pipelines.ledger import people, rosters, tables
 from pipelines.ledger.engine import open_ledger
 from pipelines.ledger.store import Ledger, add_refusal, fetch
-from pipelines.link.identity import Identity, load_certificate
+from pipelines.link.identity import Identity, fingerprint, load_certificate
 from pipelines.link.session import SFTPClient
 from pipelines.matching.findings import rules
+from pipelines.outputs.forms import FormsProfile
+from pipelines.outputs.print_characters import replace_column
 from pipelines.programme import Programme, Settings, load_programme
+from pipelines.steps import exceptions
 from pipelines.steps.deliveries import LINKED, Delivery, used_in
+from pipelines.steps.form_profile import as_written_and_printed, form_profile
 
 Sessions = Callable[[str], AbstractContextManager[SFTPClient]]
 
@@ -87,7 +91,18 @@ class Campaign:
         return Identity.load(self.settings.home / "pki" / "ward")
 
     def certificate(self, party: str) -> Any:
-        """A party's pinned certificate."""
+        """A party's pinned certificate, if it is the one of its registered roster.
+
+        Raises:
+            NotOnRoster: it is another one, or no roster is registered.
+        """
+        found = self.pinned_certificate(party)
+        with self.ledger.read() as connection:
+            rosters.assert_certificate(connection, self.programme, party, fingerprint(found))
+        return found
+
+    def pinned_certificate(self, party: str) -> Any:
+        """A party's certificate as it lies in the home, whether registered or not."""
         return load_certificate(self.settings.home / "pki" / "ward" / "parties" / f"{party}.crt")
 
     @property
@@ -141,40 +156,25 @@ class Campaign:
         with self.ledger.read() as connection:
             protected = people.protected_ids(connection, self.programme.id)
             braille = people.braille_ids(connection, self.programme.id)
-            p, u = tables.protection, tables.unlinked_row
-            mailing = connection.execute(
-                sa.select(p.c.person_id, p.c.mailing_address).where(
-                    p.c.programme == self.programme.id,
-                    p.c.kind == "evacuation",
-                    p.c.mailing_address != "",
-                )
-            ).all()
+            whereabouts = people.whereabouts(connection, self.programme.id)
+            in_facilities = people.only_in_facilities(connection, self.programme.id)
+            u = tables.unlinked_row
             undecided = connection.execute(
                 sa.select(sa.func.count())
                 .select_from(u)
                 .filter_by(programme=self.programme.id, decided=False)
             ).scalar_one()
-        addresses: dict[str, list[str]] = {}
-        for person, address in mailing:
-            addresses.setdefault(person, []).append(address)
-        everybody = self.people()
-        kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
-        secrets = tuple(
-            Secret(
-                row["person_id"], row["resident_id"], (row["name_kanji"], row["name_kana"]), row["birth_date"],
-                row["date_key"], tuple(addresses.get(row["person_id"], ())),
-            )
-            for row in kept.to_pylist()
-        )  # fmt: skip
         list_days = self._list_days(day)
-        withheld = withheld_people(everybody, protected, braille)
+        everybody = cache(self.people)
+        printer = form_profile(self.programme)
         return Guard(
             frozenset(protected),
-            frozenset(withheld),
-            secrets,
+            lambda: frozenset(withheld_people(everybody(), protected, braille)),
+            lambda: secrets_of(everybody(), protected, whereabouts, printer),
             list_days,
             undecided + self._quarantined_list_rows(list_days),
-            lambda wanted: own_register(everybody, wanted),
+            lambda wanted: own_register(everybody(), wanted, printer),
+            frozenset(in_facilities),
         )
 
     def _list_days(self, day: date) -> dict[str, date | None]:
@@ -198,7 +198,7 @@ class Campaign:
     def _quarantined_list_rows(self, list_days: Mapping[str, date | None]) -> int:
         """Rows of the newest lists that could not be read: they protect nobody yet, so they stop everything."""
         newest = (self.staging.manifest(dataset, day) for dataset, day in list_days.items() if day)
-        return sum(manifest.quarantined for manifest in newest if manifest)
+        return sum(exceptions.waiting(self, manifest) for manifest in newest if manifest)
 
     def note_refusal(self, subject: str, reason: str, day: date) -> dict[str, Any]:
         """Record that something was refused, so that it is seen, and say so; see `add_refusal`."""
@@ -207,21 +207,37 @@ class Campaign:
         return {"subject": subject, "refused": reason}
 
 
-def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
-    """What the register says of some people, as the scan asks for it."""
+def secrets_of(
+    everybody: pa.Table, protected: set[str], addresses: Mapping[str, Sequence[str]], printer: FormsProfile
+) -> tuple[Secret, ...]:  # fmt: skip
+    """The protected people as the scan looks for them. addresses: person_id -> where they live now."""
+    kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
+    return tuple(
+        Secret(
+            row["person_id"], row["resident_id"],
+            as_written_and_printed((row["name_kanji"], row["name_kana"]), printer), row["birth_date"],
+            row["date_key"], as_written_and_printed(addresses.get(row["person_id"], ()), printer),
+        )
+        for row in kept.to_pylist()
+    )  # fmt: skip
+
+
+def own_register(everybody: pa.Table, wanted: frozenset[str], printer: FormsProfile) -> Register:
+    """What the register says of some people, as the scan asks for it; beside it how the contractor prints it."""
 
     def rows() -> pa.Table:
-        return everybody.filter(
+        found = everybody.filter(
             pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted)))
         )
+        return with_own_household(found)
 
     def lines(births: frozenset[str], households: frozenset[str]) -> list[str]:
         own = rows()
         born = pc.is_in(own.column("date_key"), value_set=_ids(set(births)))
-        near = own.filter(born).column("household_id").drop_null().combine_chunks()
+        near = own.filter(born).column("household_id").combine_chunks()
         named = pc.is_in(own.column("household_id"), value_set=_ids(set(households)))
         return household_lines(
-            own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near)))
+            own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near))), printer
         )
 
     def addresses() -> list[str]:
@@ -229,28 +245,54 @@ def own_register(everybody: pa.Table, wanted: frozenset[str]) -> Register:
         each = own.group_by("household_id").aggregate(
             [("address", "one"), ("address_supplement", "one")]
         )
-        return [
-            str(a) for a in _joined(each, ("address_one", "address_supplement_one")).to_pylist()
-        ]
+        written = _joined(each, ("address_one", "address_supplement_one")).combine_chunks()
+        printed, changed = replace_column(written, printer.characters)
+        return [*written.to_pylist(), *(printed[row].as_py() for row in changed)]
 
     return Register(lines, addresses)
 
 
-def household_lines(rows: pa.Table) -> list[str]:
-    """A line a household: its shared items once, then each member's."""
+def with_own_household(rows: pa.Table) -> pa.Table:
+    """People rows in which somebody without a household on the register is one of their own."""
+    own = pc.coalesce(rows.column("household_id"), rows.column("person_id"))
+    return rows.set_column(rows.column_names.index("household_id"), "household_id", own)
+
+
+def household_lines(rows: pa.Table, printer: FormsProfile) -> list[str]:
+    """A line for each row of a household's form: its shared items once, then each member's of that row.
+
+    Where the printer's fonts change a name, the line has it as it is printed too.
+    """
     shared = ("household_id", "postal_code", "address", "address_supplement", "head_name_kanji")
     own = [name for name in ITEMS if name not in shared]
+    most = printer.max_members
+    lines = []
+    for household in _households(rows, shared, own):
+        for first in range(0, len(household["own"]), most):
+            here = (household["shared"], *household["own"][first : first + most])
+            names = (household["head"], *household["names"][first : first + most])
+            lines.append(",".join([*here, *as_written_and_printed(names, printer)[len(names) :]]))
+    return lines
+
+
+def _households(rows: pa.Table, shared: Sequence[str], own: Sequence[str]) -> list[dict[str, Any]]:
+    """Each household's items, its head's name and its members' items and names, in register order."""
     lines = pa.table(
         {
             "household": rows.column("household_id"),
+            "head": rows.column("head_name_kanji"),
             "shared": _joined(rows, shared),
             "own": _joined(rows, own),
+            "names": pc.coalesce(rows.column("name_kanji"), pa.scalar("")),
         }
     )
-    households = lines.group_by("household").aggregate([("shared", "one"), ("own", "list")])
-    members = pc.binary_join(households.column("own_list"), ",")
-    joined = pc.binary_join_element_wise(households.column("shared_one"), members, ",")
-    return [str(line) for line in joined.to_pylist()]
+    found = lines.group_by("household").aggregate(
+        [("head", "one"), ("shared", "one"), ("own", "list"), ("names", "list")]
+    )
+    return [
+        {name.removesuffix("_one").removesuffix("_list"): value for name, value in row.items()}
+        for row in found.to_pylist()
+    ]
 
 
 def _joined(rows: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:

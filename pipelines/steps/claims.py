@@ -150,6 +150,7 @@ def _relations(
             *(matching.claim_relation(g.channel, g.claims) for g in given),
         ]
     )
+    claims = _name_newest(connection, c.programme.id, claims)
     lines = [*(t.members for t in taken), *(g.members for g in given)]
     members = pa.concat_tables([matching.member_relation(rows) for rows in lines])
     late = register.late_arrivals(c, day)
@@ -277,6 +278,38 @@ def _earlier_claims(
         return fetch(connection, query.order_by(t.c.claim_id), relations.EARLIER)
 
 
+def _name_newest(connection: sa.Connection, programme: str, claims: pa.Table) -> pa.Table:
+    """Name the newest correction where a claim names one that its own applicant has corrected since."""
+    column = claims.column("supersedes_id")
+    named = column.drop_null().unique().to_pylist()
+    newest = {claim_id: claim_id for claim_id in named}
+    asked = set(named)
+    while found := _corrections_of(connection, programme, asked):
+        newest = {claim_id: found.get(last, last) for claim_id, last in newest.items()}
+        asked = set(found.values()) - set(found)
+    resolved = pa.array([newest.get(claim_id) for claim_id in column.to_pylist()], pa.string())
+    return claims.set_column(claims.column_names.index("supersedes_id"), "supersedes_id", resolved)
+
+
+def _corrections_of(
+    connection: sa.Connection, programme: str, claim_ids: set[str]
+) -> dict[str, str]:
+    """Claim -> its newest correction by the same applicant, of those that have one."""
+    if not claim_ids:
+        return {}
+    t, later = tables.claim, tables.claim.alias("later")
+    with staged(connection, "named_claim", ["claim_id"], ((i,) for i in claim_ids)) as table:
+        query = (
+            sa.select(t.c.claim_id, later.c.claim_id)
+            .join(later, (later.c.programme == programme) & (later.c.supersedes_id == t.c.claim_id))
+            .where(t.c.programme == programme, t.c.claim_id.in_(sa.select(table.c.claim_id)))
+            .where(later.c.kind == "correction", later.c.applicant_id == t.c.applicant_id)
+            .order_by(later.c.day, later.c.claim_id)
+        )
+        found = connection.execute(query).all()
+    return {before: after for before, after in found if before != after}
+
+
 def _people_of_named(
     connection: sa.Connection, programme: str, claims: pa.Table, earlier: pa.Table
 ) -> set[str]:
@@ -312,6 +345,10 @@ def _enter(
         of_kind = naming.filter(pc.equal(naming.column("claim_kind"), kind))
         named = of_kind.column("named_id").to_pylist()
         _mark_named(connection, c.programme.id, named, outcome)
+        if named:
+            subject = f"claims:{day}"
+            counts = {"claims": len(named)}
+            record(connection, c.programme.id, f"claims.{outcome}", "system", subject, counts, day)
     findings = matched.findings()
     _insert_findings(c, connection, findings)
     decided = relations.tuples(found["decision"], "person_id", "state", "claim_id")

@@ -131,8 +131,8 @@ def take(
     return received
 
 
-def assert_declared(stated: statements.Manifest, records: int, sum_yen: int) -> None:
-    """A file with money must have the count and the sum that its manifest declares.
+def assert_declared(stated: statements.Manifest, records: int, sum_yen: int | None) -> None:
+    """A file of the bank must have the count and the sum that its manifest declares; no sum where it moves no money.
 
     Raises:
         InputRefused: it has not.

@@ -19,7 +19,6 @@ from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.ledger import claim_owners, holds, tables
 from pipelines.ledger.holds import Choice, Concern, Decided, Hold
-from pipelines.ledger.store import record
 from pipelines.matching import comparison
 from pipelines.matching.comparison import MASK, Item, Sides
 from pipelines.outputs import zengin
@@ -29,6 +28,7 @@ from pipelines.steps.hold_sides import both_sides, is_supplement
 from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.reasons import assert_given
 from pipelines.steps.roles import Act, Actor
+from pipelines.steps.showings import record_showing
 
 _SHORTEST = 2  # characters of a name or number that a reason must not hold
 _ACCOUNT = ("bank_code", "branch_code", "account_type", "account_number")
@@ -96,12 +96,10 @@ def list_holds(
             _listed(c, hold, newest.get(hold.hold_id), sides.get(hold.hold_id), actor)
             for hold in chosen
         ]
-        detail = {
-            "purpose": purpose,
-            "count": len(chosen),
-            "people": [pseudonym(c, h.person_id) for h in chosen if h.person_id],
-        }
-        record(connection, c.programme.id, "holds.listed", actor.name, "holds", detail, day)
+        people = [h.person_id for h in chosen if h.person_id]
+        record_showing(
+            c, connection, "holds.listed", actor.name, purpose, people, day, subject="holds", count=len(chosen)
+        )  # fmt: skip
     return listed, len(found)
 
 
@@ -408,13 +406,17 @@ def _record_showing(
     c: Campaign, connection: sa.Connection, hold: Hold, sides: Sides, actor: Actor, purpose: str, is_masked: bool,
     day: date,
 ) -> None:  # fmt: skip
-    detail = {
-        "purpose": purpose, "count": 1, "hold": hold.hold_id, "data": sides.fingerprint(), "masked": is_masked
+    detail: dict[str, Any] = {
+        "hold": hold.hold_id, "data": sides.fingerprint(), "masked": is_masked, "count": 1
     }  # fmt: skip
     rows = (sides.person, sides.applicant, sides.head)
-    people = dict.fromkeys(pseudonym(c, row["person_id"]) for row in rows if row)
-    for subject in people or [hold.claim_id]:
-        record(connection, c.programme.id, _SHOWN, actor.name, subject, detail, day)
+    people = dict.fromkeys(row["person_id"] for row in rows if row)
+    for person in people:
+        record_showing(c, connection, _SHOWN, actor.name, purpose, [person], day, **detail)
+    if not people:
+        record_showing(
+            c, connection, _SHOWN, actor.name, purpose, [], day, subject=hold.claim_id, **detail
+        )
 
 
 def _assert_was_shown(

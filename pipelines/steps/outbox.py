@@ -11,19 +11,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.at_rest.cipher import StoredBytesDamaged
 from pipelines.at_rest.store import OUTGOING_COPIES
-from pipelines.disclosure.guard import NOBODY, DisclosureRefused
-from pipelines.disclosure.release import Release, make_release
+from pipelines.disclosure.guard import NOBODY
+from pipelines.disclosure.release import ERASURE, Piece, Release, make_release, started_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.files import write_whole
 from pipelines.intake.staging import sha256
-from pipelines.ledger import stops, tables
+from pipelines.ledger import incidents, rosters, stops, tables
 from pipelines.ledger.store import chain_head, insert_new, record
 from pipelines.link import receiving
 from pipelines.link.delivery import Parcel, publish
 from pipelines.link.errors import DeliveryUnknown
-from pipelines.steps import inbox, manifests
+from pipelines.steps import concerned, inbox, manifests
 from pipelines.steps.campaign import Campaign
 
 
@@ -63,7 +64,10 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
             raise KyufuError(
                 f"{release.name}: 同じ名前で別の内容が保存されています。作り直す前に取り下げてください。"
             )
-    about = {"people": sorted(release.people), "columns": release.columns}
+    about = {
+        "people": sorted(release.people), "columns": release.columns,
+        "pieces": [[p.first_page, p.last_page, sorted(p.covers)] for p in release.pieces],
+    }  # fmt: skip
     for file, data in (
         ("people.json", json.dumps(about).encode()),
         ("payload", release.payload),
@@ -79,7 +83,10 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         "state": "released" if release.disclosure.medium == "lgwan" else "kept",
     }  # fmt: skip
     insert_new(connection, tables.release, [row])
-    detail = {"records": release.records, "people": len(release.people), "sha256": release.sha256}
+    detail = {
+        "records": release.records, "people": len(release.people), "sha256": release.sha256,
+        "people_sha256": concerned.keep(c, release.name, release.people),
+    }  # fmt: skip
     record(
         connection,
         c.programme.id,
@@ -91,15 +98,23 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
     )
 
 
+def is_kept(c: Campaign, name: str) -> bool:
+    """Whether a stored release is paper, which stays here and is handed over by people."""
+    return bool(_row(c, name)["state"] == "kept")
+
+
 def send(c: Campaign, name: str, day: date) -> dict[str, Any]:
     """Bring a stored release to its recipient, wherever an earlier attempt stopped.
 
-    One process at a time works on a release; a second one waits and finds it delivered. While all sending is stopped
-    nothing at the receiver is touched: the stop is looked at first, and again in the transaction that marks the file
-    as being sent, just before its rename. A file that was marked before the stop is finished by that process.
+    One process at a time works on a release; a second one waits and finds it delivered. While all sending is stopped,
+    an incident suspends the party, or its roster, training or consent is not registered, nothing at the receiver is
+    touched: this is looked at first, and again in the transaction that marks the file as being sent, just before its
+    rename. A file that was marked before the stop is finished by that process.
 
     Raises:
         SendingStopped: `kyufu stop`; the same call may be repeated after the resume.
+        DeliveriesSuspended: `kyufu incident open`; the same call may be repeated after the resume.
+        RosterIncomplete, NotOnRoster: who handles the data at the party, or its certificate, is not registered.
         DisclosureRefused: protections or periods have changed since it was made.
         DeliveryUnknown, NameTaken: what is at the receiver is not what we know; a person decides.
         DatasetBusy: another process works on it and does not end.
@@ -120,12 +135,12 @@ def _send_alone(c: Campaign, name: str, day: date) -> dict[str, Any]:
             f"{name}: 状態が{row['state']}のため送れません。手引(docs/runbook.md)を見てください。"
         )
     with c.ledger.read() as connection:
-        stops.assert_not_stopped(connection, c.programme.id, name)
+        _assert_may_go(c, connection, name, row["recipient"])
         manifests.assert_ledger_is_current(c, connection, name)
-    if row["state"] != "sending":
-        _check_again(c, row, day)
-    parcel = _sealed(c, row, day)
     started = row["state"] == "sending"
+    with c.ledger.telling_refusals():
+        release = _stored(c, row, day) if started else check_again(c, name, day)
+        parcel = _sealed(c, row, release)
     failpoint("outbox.sealed")
     try:
         with c.session(row["recipient"]) as sftp:
@@ -134,7 +149,7 @@ def _send_alone(c: Campaign, name: str, day: date) -> dict[str, Any]:
                 "inbox",
                 parcel,
                 started_before=started,
-                on_start=lambda: _start(c, name, day),
+                on_start=lambda: _start(c, name, row["recipient"], day),
             )
     except DeliveryUnknown:
         _set_state(c, name, "unknown", day)
@@ -192,37 +207,61 @@ def await_acknowledgement(c: Campaign, name: str, day: date) -> dict[str, Any]:
     return _result(_row(c, name))
 
 
-def _check_again(c: Campaign, row: Any, day: date) -> None:
-    """Make the release anew from its stored bytes against the present protections, periods and lists."""
+def check_again(c: Campaign, name: str, day: date) -> Release:
+    """Make a stored release anew from its bytes, against the present protections, periods and lists.
+
+    Raises:
+        DisclosureRefused: it may not leave any more; the audit chain tells of it.
+    """
+    row = _row(c, name)
+    with c.ledger.telling_refusals():
+        payload = _stored(c, row, day).payload
+        about = read_about(c, name)
+        guard = NOBODY if name.startswith(ERASURE) else c.guard(day)
+        return make_release(
+            c.programme, guard, row["disclosure"], name=name, payload=payload, columns=tuple(about["columns"]),
+            people=frozenset(about["people"]), records=row["records"], sum_yen=row["sum_yen"], day=day,
+            scanned=(row["sha256"], row["scanned_for"]), to=row["recipient"], medium=row["medium"],
+            pieces=[Piece(first, last, frozenset(who)) for first, last, who in about.get("pieces", ())],
+        )  # fmt: skip
+
+
+def stored(c: Campaign, name: str, day: date) -> Release:
+    """The stored release as it was checked.
+
+    Raises:
+        DisclosureRefused: the stored bytes are not those.
+    """
+    return _stored(c, _row(c, name), day)
+
+
+def _stored(c: Campaign, row: Any, day: date) -> Release:
+    """The stored release as it was checked; of one whose sending has started nothing more is asked."""
     about = read_about(c, row["name"])
-    about_nobody = c.programme.disclosure(row["disclosure"]).people == "nobody"
-    again = make_release(
-        c.programme, NOBODY if about_nobody else c.guard(day), row["disclosure"], name=row["name"],
-        payload=read_payload(c, row["name"]), columns=tuple(about["columns"]), people=frozenset(about["people"]),
-        records=row["records"], sum_yen=row["sum_yen"], day=day, scanned=(row["sha256"], row["scanned_for"]),
+    return started_release(
+        c.programme, row["disclosure"], name=row["name"], payload=_as_stored(c, row["name"]),
+        columns=tuple(about["columns"]), people=frozenset(about["people"]), records=row["records"],
+        sum_yen=row["sum_yen"], day=day, checked_sha256=row["sha256"], scanned_for=row["scanned_for"],
     )  # fmt: skip
-    _assert_is_checked(row, again.sha256)
 
 
-def _assert_is_checked(row: Any, payload_sha256: str) -> None:
-    if payload_sha256 != row["sha256"]:
-        raise DisclosureRefused(
-            f"{row['name']}: 保存した内容が審査時と違います。送付を止めました。"
-        )
+def _as_stored(c: Campaign, name: str) -> bytes:
+    """The stored payload; nothing where it is not what was stored, which then has not the hash that was checked."""
+    try:
+        return read_payload(c, name)
+    except StoredBytesDamaged:
+        return b""
 
 
-def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
+def _sealed(c: Campaign, row: Any, release: Release) -> Parcel:
     """The sealed bytes, made once and stored before anything is sent."""
     path = folder(c, row["name"])
     if row["sealed_sha256"] is None:
         with c.ledger.read() as connection:
             head = chain_head(connection)
-        payload = read_payload(c, row["name"])
-        _assert_is_checked(row, sha256(payload))
         parcel = Parcel.pack(
-            payload, name=row["name"], kind=row["disclosure"], business_date=day,
-            records=row["records"], sum_yen=row["sum_yen"], programme=c.programme.id,
-            unpayable=c.programme.is_demonstration, head=head, signer=c.ward, recipient=c.certificate(row["recipient"]),
+            release, programme=c.programme.id, unpayable=c.programme.is_demonstration, head=head, signer=c.ward,
+            to=row["recipient"], certificate=c.certificate(row["recipient"]),
         )  # fmt: skip
         write_whole(path / "sealed.p7m", parcel.sealed_bytes())
         write_whole(path / "manifest", parcel.manifest)
@@ -233,10 +272,11 @@ def _sealed(c: Campaign, row: Any, day: date) -> Parcel:
                 .filter_by(programme=c.programme.id, name=row["name"])
                 .values(sealed_sha256=parcel.sealed_sha256)
             )
+            day = release.business_date
             _mark(c, connection, row["name"], "sealed", day, sealed_sha256=parcel.sealed_sha256)
         row = _row(c, row["name"])
     return Parcel(
-        row["name"], path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes()
+        release, path / "sealed.p7m", row["sealed_sha256"], (path / "manifest").read_bytes()
     )
 
 
@@ -249,10 +289,17 @@ def _row(c: Campaign, name: str) -> Any:
     return row
 
 
-def _start(c: Campaign, name: str, day: date) -> None:
-    """Mark it as being sent, unless all sending was stopped meanwhile."""
+def _assert_may_go(c: Campaign, connection: sa.Connection, name: str, recipient: str) -> None:
+    """Nothing stops all sending, no incident suspends its party, and the party's handlers are registered."""
+    stops.assert_not_stopped(connection, c.programme.id, name)
+    incidents.assert_not_suspended(connection, c.programme.id, recipient, name)
+    rosters.assert_may_receive(connection, c.programme, recipient, name)
+
+
+def _start(c: Campaign, name: str, recipient: str, day: date) -> None:
+    """Mark it as being sent, unless something forbids it meanwhile."""
     with c.ledger.write() as connection:
-        stops.assert_not_stopped(connection, c.programme.id, name)
+        _assert_may_go(c, connection, name, recipient)
         _mark(c, connection, name, "sending", day)
     failpoint("outbox.started")
 

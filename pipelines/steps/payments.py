@@ -12,10 +12,12 @@ from pipelines.disclosure.guard import Guard
 from pipelines.disclosure.release import make_release
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
-from pipelines.ledger import payments, stops, tables
+from pipelines.ledger import payments, people, stops, tables
 from pipelines.ledger.approvals import ApprovalRefused, assert_approved, is_rejected
+from pipelines.ledger.payable import NO_ACCOUNT, payable
 from pipelines.ledger.payments import Declared, Payment
-from pipelines.ledger.states import Batch
+from pipelines.ledger.states import Batch, Entitlement
+from pipelines.ledger.store import Move, move
 from pipelines.outputs import business_days, zengin
 from pipelines.steps import holds, outbox, waiting_changes
 from pipelines.steps.approvals import drafter
@@ -33,7 +35,8 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
     """Declare the day's batches: count, sum and hashes first; their people are in payment from here on.
 
     What stewards decided about holds takes effect first, so that whom they let be paid is in the day's batches. Who is
-    approved while a change of theirs waits in quarantine is held.
+    approved while a change of theirs waits in quarantine is held, and whoever's claim names no account that the bank's
+    file can hold.
 
     Returns the totals, and the subject and hash that two people approve; `needed` is 0 when there is nothing to pay.
     """
@@ -42,7 +45,11 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
         decided = holds.apply_decisions(c, connection, day)
         on_hold = waiting_changes.hold(c, connection, day)
         payees = _Payees()
-        batches = _declare(c, payments.payable(connection, c.programme.id, payees), day)
+        found = payable(
+            connection, c.programme.id, payees, confirmed=c.programme.bank.account_check is not None
+        )
+        _hold(c, connection, found.without_account, day)
+        batches = _declare(c, found.payments, day)
         if batches:
             c.guard(day).assert_lists_current(c.programme, day)
         payments.draft(connection, c.programme.id, batches, drafter(c), day)
@@ -52,6 +59,7 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
             "transfer_date": _transfer_date(c, day).isoformat(), "subject": f"payments:{day}",
             "hash": _approved_hash(b.content_hash for b in batches),
             "needed": c.programme.people.money_approvals if batches else 0, **on_hold, "holds": decided,
+            "account_held": len(found.without_account),
             "names_changed": payees.changed, "names_cut": payees.cut,
         }  # fmt: skip
 
@@ -148,17 +156,27 @@ def _confirm_one(c: Campaign, batch_id: str, name: str, day: date) -> None:
             )
 
 
-def _declare(c: Campaign, payable: Sequence[Payment], day: date) -> list[Declared]:
+def _hold(
+    c: Campaign, connection: sa.Connection, found: Sequence[tuple[str, str]], day: date
+) -> None:
+    """Hold (person, claim) each, whose account cannot be written: the others of the day are paid."""
+    severity = c.programme.findings[NO_ACCOUNT]
+    people.add_findings(connection, c.programme.id, NO_ACCOUNT, severity, found)
+    moves = [Move(person, Entitlement.HELD, claim, NO_ACCOUNT) for person, claim in found]
+    move(connection, c.programme.id, moves, "payments", "", day)
+
+
+def _declare(c: Campaign, due: Sequence[Payment], day: date) -> list[Declared]:
     """Cut the payments into batches of at most the bank's limit; ids come from the content."""
     batches = []
     size = c.programme.bank.max_records
-    for number, start in enumerate(range(0, len(payable), size), start=1):
-        part = tuple(payable[start : start + size])
+    for number, start in enumerate(range(0, len(due), size), start=1):
+        part = tuple(due[start : start + size])
         content = payments.content_hash(part)
         batches.append(
             Declared(
-                _batch_id(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash([_record(p) for p in part]), content,
+                batch_id_of(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
+                zengin.account_hash(part), content,
             )
         )  # fmt: skip
     return batches
@@ -205,7 +223,7 @@ def _assert_is_as_approved(
         )
 
 
-def _batch_id(content: str, part: Sequence[Payment]) -> str:
+def batch_id_of(content: str, part: Sequence[Payment]) -> str:
     """From the content, and the first key: the same people drafted again after a rejection are another batch."""
     return "B" + hashlib.sha256(f"{content}{part[0].payment_key}".encode()).hexdigest()[:16]
 
@@ -239,7 +257,7 @@ def _build_one(
             "kyufu audit verify で確認してください。"
         )
     records = [_record(payment) for payment in found]
-    payload = zengin.write(_header(c, declared["transfer_date"]), records, profile(c))
+    payload = _write(c, batch_id, declared["transfer_date"], records)
     again = zengin.read(payload, profile(c))
     told = (again.trailer.count, again.trailer.amount_yen, zengin.account_hash(again.payments))
     if told != (declared["payments"], declared["sum_yen"], declared["account_hash"]):
@@ -255,7 +273,27 @@ def _build_one(
     payments.set_batch_state(connection, c.programme.id, batch_id, {Batch.DRAFTED}, Batch.APPROVED)
 
 
-def _header(c: Campaign, transfer_date: date) -> zengin.Header:
+def _write(
+    c: Campaign, batch_id: str, transfer_date: date, records: Sequence[zengin.Payment]
+) -> bytes:
+    """The bank's file.
+
+    Raises:
+        KyufuError: a payment does not fit the bank's format; the message says which, and what of it.
+    """
+    try:
+        return zengin.write(header(c, transfer_date), records, profile(c))
+    except zengin.ZenginError as error:
+        at = error.record - 2  # after the header
+        which = f"支払番号{records[at].customer_code_1}の" if 0 <= at < len(records) else ""
+        raise KyufuError(
+            f"{batch_id}: {which}項目{error.field}が銀行の形式に合わず、振込ファイルを作成できません({error.rule})。"
+            "この日の振込を却下し、申請の口座を訂正してから、次の日に起案し直してください。"
+        ) from None
+
+
+def header(c: Campaign, transfer_date: date) -> zengin.Header:
+    """Who pays, from which account, on that day."""
     bank = c.programme.bank
     return zengin.Header(
         client_code=bank.client_code, client_name=bank.client_name_kana, transfer_mmdd=zengin.mmdd(transfer_date),

@@ -16,9 +16,11 @@ from pipelines.intake.mending import Key, Mending
 from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.ledger.store import record
-from pipelines.steps import claims, inbox, register, undecided, welfare
+from pipelines.steps import claims, exceptions, inbox, register, undecided, welfare
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import LINKED, Delivery
+from pipelines.steps.quarantined_people import people_in
+from pipelines.steps.showings import record_showing
 from schemas.datasets import DATASETS
 
 _RETURNED = "quarantine.returned"
@@ -46,7 +48,9 @@ class _PushesOut(Exception):
 
 def list_waiting(c: Campaign, until: date) -> list[quarantine.Waiting]:
     """Everything that waits, by dataset, day and rule."""
-    return quarantine.waiting_rows(c.staging, list(DATASETS), until)
+    return quarantine.waiting_rows(
+        c.staging, list(DATASETS), until, lambda manifest: exceptions.signed_for(c, manifest).rows
+    )
 
 
 def list_unused(c: Campaign, until: date) -> list[Delivery]:
@@ -73,13 +77,12 @@ def export(
     manifest = _staged(c, dataset, day)
     about, sheets = quarantine.sheets(c.programme, c.staging, manifest)
     data = mending_book.write_book(about, sheets, password)
-    detail = {
-        "purpose": purpose, "sha256": sha256(data),
-        "rows": {name: len(sheet.rows) for name, sheet in sheets.items()},
-    }  # fmt: skip
+    rows = {name: len(sheet.rows) for name, sheet in sheets.items()}
     with c.ledger.write() as connection:
-        record(
-            connection, c.programme.id, "quarantine.exported", actor, _subject(manifest), detail, today
+        people, unknown = people_in(c, connection, dataset, sheets)
+        record_showing(
+            c, connection, "quarantine.exported", actor, purpose, people, today, subject=_subject(manifest),
+            sha256=sha256(data), rows=rows, count=sum(rows.values()), unknown=unknown,
         )  # fmt: skip
     return data
 

@@ -14,7 +14,7 @@ from pipelines.ledger.recoveries import PAID_NOT_ELIGIBLE
 from pipelines.ledger.states import MOVES, Entitlement
 from pipelines.ledger.store import Move, move, record, staged
 from pipelines.matching.persons import Person
-from pipelines.steps import inbox, waiting_changes
+from pipelines.steps import exceptions, inbox, waiting_changes
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.deliveries import USED, name_of
 
@@ -98,11 +98,13 @@ def _freeze(c: Campaign, day: date) -> dict[str, Any]:
         )
         if manifest is None or frozen is not None:
             return {"frozen": False}
-        if manifest.quarantined or manifest.duplicates:
+        waiting = exceptions.waiting(c, manifest)
+        repeated = manifest.duplicates - exceptions.signed_for(c, manifest).duplicates
+        if waiting or repeated:
             raise InputRefused(
-                f"register {day}: 保留{manifest.quarantined}行、重複{manifest.duplicates}行があるため、"
+                f"register {day}: 保留{waiting}行、重複{repeated}行があるため、"
                 "基準日台帳を確定できません。抽出担当に直してもらうか、保留行を直して戻してください"
-                "(kyufu quarantine export)。"
+                "(kyufu quarantine export)。直せない行は二人の職員が例外とします(kyufu quarantine except)。"
             )
         rows = c.staging.read("register", day, version=manifest.version)
         eligible = [
@@ -122,7 +124,10 @@ def _freeze(c: Campaign, day: date) -> dict[str, Any]:
         opened = people.open_entitlements(
             connection, c.programme.id, eligible, "snapshot", c.programme.benefit.amount_yen, day
         )
-        detail = {"people": opened, "households": households, "source": source_hash}
+        exceptional = manifest.rows_in - manifest.accepted
+        detail = {
+            "people": opened, "households": households, "source": source_hash, "exceptions": exceptional,
+        }  # fmt: skip
         record(connection, c.programme.id, "snapshot.frozen", "system", source_hash, detail, day)
         return {
             "frozen": True, "people": opened, "households": households, "version": manifest.version,

@@ -11,7 +11,7 @@ from pipelines.ledger.balance import Balance
 from pipelines.reports import arrivals, measures, pages, results
 from pipelines.reports.arrivals import Partition
 from pipelines.reports.day_sheet import read_day_sheet
-from pipelines.steps import inbox
+from pipelines.steps import exceptions, inbox
 from pipelines.steps.campaign import Campaign
 from schemas.expectations import load_suites
 
@@ -44,9 +44,10 @@ def write_day_sheet(c: Campaign, day: date, balance: Balance) -> None:
     if any(later > day for later in _sheets(c)):
         return
     found, refusals = _partitions(c)
+    waiting = sum(exceptions.waiting(c, p.manifest) for p in found if p.manifest)
     with c.ledger.read() as connection:
         owed = arrivals.list_owed(c.programme, found, day)
-        sheet = read_day_sheet(connection, c.programme, day, balance, found, owed)
+        sheet = read_day_sheet(connection, c.programme, day, balance, waiting, owed)
     write_whole(folder(c) / pages.day_page_name(day), pages.render_day(sheet))
     _write_index(c, day, found, refusals)
 

@@ -8,39 +8,40 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import Guard, PeriodClosed
-from pipelines.disclosure.release import make_release
 from pipelines.errors import InputRefused
 from pipelines.failpoints import failpoint
-from pipelines.ledger import results, tables
-from pipelines.ledger.states import Batch
+from pipelines.ledger import mail, results, tables
+from pipelines.ledger.states import Batch, Route
 from pipelines.ledger.store import add_refusal, fetch
 from pipelines.link import receiving
 from pipelines.link.session import SFTPClient
 from pipelines.outputs import business_days, zengin
-from pipelines.outputs.notices import build_notices
 from pipelines.reports.arrivals import LINK
-from pipelines.steps import fetching, inbox, letters, outbox, party_outbox, register
+from pipelines.steps import (
+    cash,
+    decision_notices,
+    fetching,
+    inbox,
+    letters,
+    municipal_letters,
+    non_payment,
+    outbox,
+    party_outbox,
+    register,
+    ward_mail,
+)
 from pipelines.steps import payments as payment_steps
 from pipelines.steps.campaign import Campaign
 
 BANK = "bank"
-_NOTICE = (
-    "household_id",
-    "head_name_kanji",
-    "postal_code",
-    "address",
-    "address_supplement",
-    "decided_yen",
-    "transfer_date",
-)
 
 
 def settle(c: Campaign, day: date) -> dict[str, Any]:
     """Take in the bank's acknowledgements, and every result file up to that day that was not taken yet.
 
     A delivered batch's own file is waited for until the programme's limit; after it, whatever has no result is
-    unknown. What cannot be right in a file is kept apart and told; the rest of the file counts.
+    unknown. What cannot be right in a file is kept apart and told; the rest of the file counts. What nobody collected
+    at the counter in time is taken back.
     """
     payment_steps.confirm(c, day)
     told = _look_over(c, day)
@@ -61,8 +62,14 @@ def settle(c: Campaign, day: date) -> dict[str, Any]:
     failpoint("results.settled")
     return {
         "files": len(files), "paid": sum(s.paid for s in settled), "returned": sum(s.returned for s in settled),
-        "unreconciled": sum(n for s in settled for n in s.faults.values()), "unknown": unknown, **told,
+        "unreconciled": sum(n for s in settled for n in s.faults.values()), "unknown": unknown,
+        **cash.give_up_waiting(c, day), **told,
     }  # fmt: skip
+
+
+def draft_letters(c: Campaign, day: date) -> dict[str, Any]:
+    """Tell other municipalities of their people, now that the day's payments are settled; see `municipal_letters`."""
+    return municipal_letters.draft(c, day)
 
 
 def last_day(c: Campaign) -> Callable[[date], date]:
@@ -80,7 +87,9 @@ def _is_connected(c: Campaign, day: date) -> bool:
     b = tables.batch
     with c.ledger.read() as connection:
         query = sa.select(sa.func.count()).where(
-            b.c.programme == c.programme.id, b.c.state.in_([Batch.DELIVERED, Batch.SETTLED])
+            b.c.programme == c.programme.id,
+            b.c.state.in_([Batch.DELIVERED, Batch.SETTLED]),
+            b.c.route == str(Route.TRANSFER),
         )
         delivered = connection.execute(query).scalar_one()
     return bool(delivered) and c.programme.party(BANK).connection.holds(day)
@@ -200,21 +209,30 @@ def _counts(faults: Mapping[results.Fault, int]) -> str:
 
 
 def send_notices(c: Campaign, day: date) -> dict[str, Any]:
-    """Send the decision notices of the day's batches, and the letters about payments that the bank returned.
+    """Send the day's notices: what is paid, what is not, what the bank returned, and what claims lack.
 
-    Postal claims by the contractor, the others by the ward. Outside the contractor's period the ward posts them itself;
+    Of postal claims by the contractor, else by the ward. Outside the contractor's period the ward posts them itself;
     that is recorded as refused.
     """
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         rows = _decided(c, connection, day)
         returned = letters.unwritten(connection, c.programme.id)
-        if rows.num_rows == 0 and not returned:
+        lacking = letters.deficient(connection, c.programme.id)
+        declined = non_payment.drafts(c, connection)
+        if rows.num_rows == 0 and not (returned or lacking or declined):
             return {"names": [], "refused": None}
         guard = c.guard(day)
-        made, refused = _build_notices(c, connection, guard, rows, day)
-        written, letters_refused = letters.build(c, connection, guard, returned, day)
-        return {"names": [*made, *written], "refused": refused or letters_refused}
+        made, own, refused = decision_notices.build(c, connection, guard, rows, day)
+        written, drafts, letters_refused = letters.build(
+            c, connection, guard, returned, lacking, day
+        )
+        by_ward = ward_mail.make(c, connection, guard, [*own, *declined, *drafts], "notices", day)
+        mail.mark_sent(connection, c.programme.id, by_ward, day)
+        return {
+            "names": [*made, *written, *by_ward], "refused": refused or letters_refused,
+            "not_paid": len(declined), "lacking": len({hold.claim_id for hold in lacking}),
+        }  # fmt: skip
 
     built = c.ledger.once("results.notices", day, work)
     if built["refused"]:
@@ -223,53 +241,7 @@ def send_notices(c: Campaign, day: date) -> dict[str, Any]:
     for name in built["names"]:
         outbox.send(c, name, day)
         files.append(outbox.await_acknowledgement(c, name, day))
-    return {"files": files}
-
-
-def _build_notices(
-    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, day: date
-) -> tuple[list[str], str | None]:
-    """The day's notices: (names of the releases, why the contractor got none)."""
-    withheld = pc.is_in(
-        rows.column("person_id"),
-        value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
-    )
-    by_contractor = pc.and_(pc.equal(rows.column("channel"), "postal"), pc.invert(withheld))
-    made = []
-    refused = None
-    try:
-        made.append(_notices(c, connection, guard, rows.filter(by_contractor), "notices", day))
-        by_ward = rows.filter(pc.invert(by_contractor))
-    except PeriodClosed as error:
-        refused, by_ward = str(error), rows
-    made.append(_notices(c, connection, guard, by_ward, "inhouse", day))
-    return [name for name in made if name], refused
-
-
-def _notices(
-    c: Campaign, connection: sa.Connection, guard: Any, rows: pa.Table, disclosure: str, day: date
-) -> str | None:
-    """One notice a payment; addressed to the household's head, or for a protected person to that person."""
-    if rows.num_rows == 0:
-        return None
-    people = frozenset(rows.column("person_id").to_pylist())
-    notices = rows.group_by(
-        [n for n in rows.column_names if n not in ("person_id", "amount_yen", "channel")]
-    ).aggregate([("amount_yen", "sum")])
-    notices = notices.rename_columns({"amount_yen_sum": "decided_yen"}).sort_by("payment_key")
-    columns = (
-        _NOTICE
-        if disclosure == "notices"
-        else tuple(n for n in _NOTICE if n not in ("decided_yen", "transfer_date"))
-    )
-    table = notices.select(list(columns))
-    prefix = "notices" if disclosure == "notices" else "inhouse_notices"
-    made = make_release(
-        c.programme, guard, disclosure, name=f"{prefix}_{day:%Y%m%d}.csv", payload=build_notices(table),
-        columns=columns, people=people, records=table.num_rows, sum_yen=None, day=day,
-    )  # fmt: skip
-    outbox.keep(c, connection, made)
-    return made.name
+    return {"files": files, **{n: built[n] for n in ("not_paid", "lacking") if built.get(n)}}
 
 
 _DECIDED = pa.schema(
@@ -277,6 +249,7 @@ _DECIDED = pa.schema(
         ("person_id", pa.string()),
         ("payment_key", pa.string()),
         ("channel", pa.string()),
+        ("applicant_id", pa.string()),
         ("transfer_date", pa.string()),
         ("amount_yen", pa.int64()),
     ]
@@ -291,6 +264,7 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
             i.c.person_id,
             p.c.payment_key,
             t.c.channel,
+            t.c.applicant_id,
             sa.cast(b.c.transfer_date, sa.Text),
             i.c.amount_yen,
         )
@@ -300,6 +274,7 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
         .where(
             b.c.programme == c.programme.id, b.c.business_date == day, b.c.state != Batch.REJECTED
         )
+        .where(b.c.route == str(Route.TRANSFER))
         .order_by(i.c.person_id)
     )
     rows = fetch(connection, query, _DECIDED)
@@ -308,6 +283,6 @@ def _decided(c: Campaign, connection: sa.Connection, day: date) -> pa.Table:
         rows.column("person_id"), value_set=everybody.column("person_id").combine_chunks()
     )
     details = everybody.take(order)
-    for name in _NOTICE[:5]:
+    for name in decision_notices.ADDRESSED:
         rows = rows.append_column(name, pc.coalesce(details.column(name), pa.scalar("")))
     return rows

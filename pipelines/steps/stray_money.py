@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
-from pipelines.ledger import money_decisions, recoveries, results
+from pipelines.ledger import money_decisions, recoveries, results, whose
 from pipelines.ledger.money_decisions import Decision
 from pipelines.ledger.people import protected_ids
 from pipelines.ledger.recoveries import Recovery, RecoveryRefused
@@ -23,13 +23,12 @@ from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.store import record
 from pipelines.matching.comparison import MASK
 from pipelines.steps.campaign import Campaign
-from pipelines.steps.pseudonyms import pseudonym
-from pipelines.steps.reasons import assert_given
+from pipelines.steps.reasons import assert_given, assert_no_number
 from pipelines.steps.roles import Act, Actor
+from pipelines.steps.showings import record_showing
 
 _SHOWN = ("resident_id", "household_id", "name_kanji")
-_RECEIPT = re.compile(r"[0-9A-Za-z-]{1,30}")
-_DIGITS = re.compile(r"[0-9０-９]{6,}")
+RECEIPT = re.compile(r"[0-9A-Za-z-]{1,30}")
 
 
 class DecisionRefused(KyufuError):
@@ -70,8 +69,11 @@ def list_recoveries(
         found = recoveries.candidates(connection, c.programme.id)
         waiting = [ListedRecovery(r, _agreed(c, connection, _opening(r))) for r in found]
         opened = [r for r in recoveries.opened(connection, c.programme.id) if r.open_yen]
-        detail = {"purpose": purpose, "count": len(waiting) + len(opened)}
-        record(connection, c.programme.id, "recovery.listed", actor.name, "recovery", detail, day)
+        people = [r.person_id for r in (*found, *opened)]
+        record_showing(
+            c, connection, "recovery.listed", actor.name, purpose, people, day, subject="recovery",
+            count=len(waiting) + len(opened),
+        )  # fmt: skip
     return waiting, [ListedRecovery(r, c.programme.people.money_approvals) for r in opened]
 
 
@@ -88,9 +90,9 @@ def show_recovery(
     with c.ledger.write() as connection:
         found = _find(c, connection, recovery_id)
         is_protected = found.person_id in protected_ids(connection, c.programme.id)
-        detail = {"purpose": purpose, "count": 1, "recovery": recovery_id}
-        subject = pseudonym(c, found.person_id)
-        record(connection, c.programme.id, "recovery.shown", actor.name, subject, detail, day)
+        record_showing(
+            c, connection, "recovery.shown", actor.name, purpose, [found.person_id], day, recovery=recovery_id
+        )  # fmt: skip
     if is_protected and not actor.may(Act.SHOW_PROTECTED):
         return found, dict.fromkeys(_SHOWN, MASK)
     people = c.people()
@@ -110,7 +112,7 @@ def open_recovery(c: Campaign, recovery_id: str, reason: str, actor: Actor, day:
         ApprovalRefused: the actor may not decide this.
     """
     actor.assert_may(Act.DECIDE_MONEY)
-    _assert_reason(reason)
+    assert_reason(reason)
     with c.ledger.write() as connection:
         found = _find(c, connection, recovery_id)
         if found.opened_on is not None:
@@ -119,7 +121,7 @@ def open_recovery(c: Campaign, recovery_id: str, reason: str, actor: Actor, day:
             "payment_key": found.payment_key, "person": found.person_id, "amount_yen": found.amount_yen,
             "cause": found.cause,
         }  # fmt: skip
-        decided = _decide(c, connection, _opening(found), content, reason, actor, day)
+        decided = decide_by_two(c, connection, _opening(found), content, reason, actor, day)
         if decided.is_complete:
             recoveries.open_for_not_eligible(connection, c.programme.id, found, day)
             detail = {"amount_yen": found.amount_yen, "cause": found.cause}
@@ -139,7 +141,7 @@ def settle_recovery(
         RecoveryRefused: no such recovery is open, or the amount or receipt cannot be.
     """
     actor.assert_may(Act.ENTER_MONEY)
-    if not _RECEIPT.fullmatch(receipt):
+    if not RECEIPT.fullmatch(receipt):
         raise RecoveryRefused("領収番号は半角の英数字とハイフンで30字までです。")
     with c.ledger.write() as connection:
         found = _find(c, connection, recovery_id)
@@ -179,8 +181,11 @@ def list_results(c: Campaign, actor: Actor, purpose: str, day: date) -> list[Ope
                     str(decided.content["choice"]) if decided else "", len(decided.approved_by) if decided else 0,
                 )
             )  # fmt: skip
-        detail = {"purpose": purpose, "count": len(found)}
-        record(connection, c.programme.id, "results.listed", actor.name, "results", detail, day)
+        those = [one.payment_key for one in found]
+        whom = whose.people_of_payments(connection, c.programme.id, those)
+        record_showing(
+            c, connection, "results.listed", actor.name, purpose, whom, day, subject="results", count=len(found)
+        )  # fmt: skip
     return found
 
 
@@ -195,7 +200,7 @@ def decide_result(
         ApprovalRefused: the actor may not decide this.
     """
     actor.assert_may(Act.DECIDE_MONEY)
-    _assert_reason(reason)
+    assert_reason(reason)
     with c.ledger.write() as connection:
         choices = results.choices_for(connection, c.programme.id, payment_key)
         if choice not in choices:
@@ -207,7 +212,7 @@ def decide_result(
         faults = results.open_faults(connection, c.programme.id).get(payment_key, [])
         content = {"payment_key": payment_key, "choice": str(choice), "faults": [*map(str, faults)]}
         subject = _result(payment_key)
-        decided = _decide(c, connection, subject, content, reason, actor, day)
+        decided = decide_by_two(c, connection, subject, content, reason, actor, day)
         if decided.is_complete:
             reference = f"{subject}:{decided.number}"
             results.apply_decision(connection, c.programme.id, payment_key, choice, reference, day)
@@ -216,10 +221,11 @@ def decide_result(
     return decided
 
 
-def _decide(
+def decide_by_two(
     c: Campaign, connection: sa.Connection, subject: str, content: Mapping[str, Any], reason: str, actor: Actor,
     day: date,
 ) -> Decision:  # fmt: skip
+    """Enter one person's decision, marked as applied once enough people agree: the caller then lets it take effect."""
     needed = c.programme.people.money_approvals
     decided = money_decisions.decide(
         connection, c.programme.id, subject, content, needed, actor.name, reason.strip(), day
@@ -261,10 +267,7 @@ def _find(c: Campaign, connection: sa.Connection, recovery_id: str) -> Recovery:
     )
 
 
-def _assert_reason(reason: str) -> None:
+def assert_reason(reason: str) -> None:
     """A reason is given, short, and holds no number of a person or an account."""
     assert_given(reason, DecisionRefused)
-    if _DIGITS.search(reason):
-        raise DecisionRefused(
-            "理由に番号が含まれています。個人情報や口座番号を書かずに理由を書いてください。"
-        )
+    assert_no_number(reason, DecisionRefused, "理由")

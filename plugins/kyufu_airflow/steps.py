@@ -36,7 +36,7 @@ def step(name: str, *, over_link: bool = False, may_be_idle: bool = False, **opt
     may_be_idle: where its result needs nobody's approval, what follows on it is skipped.
     Every step is safe to repeat, so retry, clear and backfill find done what was done.
     """
-    options = {"task_id": name.split(".")[1], **options}
+    options = {"task_id": name.split(".")[1], "doc": name, **options}
 
     @task(**(LINK_RETRIES if over_link else {}), **options)
     def run(part: str | None = None, partition_key: str | None = None, dag_run: Any = None) -> Any:

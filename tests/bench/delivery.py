@@ -34,11 +34,12 @@ STEPS = ("draft", "approve", "build", "send")
 def prepare(ward: Path, home: Path, url: str, payments: int) -> None:
     """A ledger and staging as on the morning of the day: everybody registered, lists linked, households approved."""
     from pipelines.link.pki import create_demonstration_pki
-    from pipelines.steps import register, welfare
+    from pipelines.steps import register, rosters, welfare
     from pipelines.steps.approvals import rehearse
 
     c = _open(home, url, ward)
     create_demonstration_pki(home / "pki", tuple(party.id for party in c.programme.parties))
+    rosters.rehearse(c, REGISTERED)
     register.receive_register(c, REGISTERED)
     register.freeze_snapshot(c, REGISTERED)
     for dataset in welfare.look(c, REGISTERED):

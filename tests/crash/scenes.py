@@ -18,12 +18,15 @@ from pipelines import failpoints
 from pipelines.campaign import run_day
 from pipelines.errors import KyufuError
 from pipelines.ledger import people, recoveries, stops, tables
+from pipelines.ledger.cash import CashRefused
+from pipelines.ledger.payable import NO_ACCOUNT
 from pipelines.ledger.recoveries import RecoveryRefused
 from pipelines.ledger.results import Choice
-from pipelines.ledger.states import Entitlement
+from pipelines.ledger.states import Entitlement, Route
 from pipelines.link.session import Endpoint, SFTPClient, open_session, read_host_key
 from pipelines.programme import Settings
 from pipelines.steps import (
+    cash,
     claims,
     forms,
     inbox,
@@ -47,6 +50,7 @@ DAYS = {str(day) for day in (FORMS, FIRST, SECOND, THIRD)}
 MOODS = {f"payments_{THIRD:%Y%m%d}_01.txt": "contradiction"}
 STEWARD = Actor("steward", frozenset({Role.STEWARD}))
 APPROVER = Actor("approver1", frozenset({Role.APPROVER}))
+OPERATOR = Actor("operator", frozenset({Role.OPERATOR}))
 WHY = "銀行と戸籍で確認した"
 RECEIPT = "R-1"
 
@@ -136,7 +140,7 @@ def find_wrongly_paid(c: Campaign) -> None:
 
 
 def decide(c: Campaign) -> None:
-    """Two people decide a disputed result, two open a recovery; what came back is entered."""
+    """Two people decide a disputed result, two open a recovery; what came back is entered; cash at the counter."""
     key = _disputed(c)
     for actor in (STEWARD, APPROVER):
         with suppress(DecisionRefused):  # it is decided
@@ -146,6 +150,7 @@ def decide(c: Campaign) -> None:
         with suppress(RecoveryRefused):  # it is open
             stray_money.open_recovery(c, number, WHY, actor, THIRD)
     stray_money.settle_recovery(c, number, RECEIPT, 40_000, STEWARD, THIRD)
+    _pay_in_cash(c)
 
 
 STORY: dict[str, Callable[[Campaign], None]] = {
@@ -219,6 +224,50 @@ def _stands(c: Campaign) -> bool:
 def _agreed(c: Campaign) -> set[str]:
     found = _newest_stop(c)
     return {name for name, _ in found.agreed} if found else set()
+
+
+def _pay_in_cash(c: Campaign) -> None:
+    """Two claims without a usable account are paid at the counter: one is collected, one is taken back."""
+    for claim_id in _without_account(c):
+        for actor in (STEWARD, APPROVER):
+            with suppress(CashRefused):  # it is ordered
+                cash.order(c, claim_id, WHY, actor, THIRD)
+    if not _cash_keys(c):
+        cash.draft(c, OPERATOR, THIRD)
+    batches, _ = cash.list_cash(c, STEWARD, WHY, THIRD)
+    for batch in batches:
+        for actor in (STEWARD, APPROVER):
+            with suppress(CashRefused):  # it is at the counter
+                cash.decide(c, batch.batch_id, batch.code, True, actor, THIRD)
+        cash.issue(c, batch.batch_id, OPERATOR, THIRD)
+    collected, left = _cash_keys(c)
+    cash.receive(c, collected, RECEIPT, OPERATOR, THIRD)
+    for actor in (STEWARD, APPROVER):
+        with suppress(CashRefused):  # it is taken back
+            cash.withdraw(c, left, WHY, actor, THIRD)
+
+
+def _without_account(c: Campaign) -> list[str]:
+    """Two claims whose people wait for an account, or are paid in cash for it already."""
+    e, o = tables.entitlement, tables.cash_order
+    waits = (e.c.state == Entitlement.RETURNED) | (e.c.codes == NO_ACCOUNT)
+    held = sa.select(e.c.claim_id).where(waits, e.c.claim_id.is_not(None))
+    with c.ledger.read() as connection:
+        found = connection.execute(held.union(sa.select(o.c.claim_id))).scalars()
+        return sorted(map(str, found))[:2]
+
+
+def _cash_keys(c: Campaign) -> list[str]:
+    """The payments at the counter, or that were there."""
+    p, b = tables.payment, tables.batch
+    query = (
+        sa.select(p.c.payment_key)
+        .join(b, (b.c.programme == p.c.programme) & (b.c.batch_id == p.c.batch_id))
+        .where(b.c.route == str(Route.CASH))
+        .order_by(p.c.payment_key)
+    )
+    with c.ledger.read() as connection:
+        return list(connection.execute(query).scalars())
 
 
 def _disputed(c: Campaign) -> str:

@@ -6,7 +6,6 @@ wherever the kills before it left the home. The last test lets it finish. Number
 
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ import pytest
 from tests.campaign_home import (
     THREE_DAYS,
     await_the_end_of_the_children,
-    campaign_command,
-    environment,
     faults,
     final_state,
     half_written,
@@ -48,14 +45,8 @@ class Killed:
 
     def at(self, place: str) -> None:
         """Run until the place; the process dies there, its children by themselves."""
-        process = subprocess.Popen(
-            campaign_command(self.inputs, self.home), env=environment(KYUFU_FAILPOINT=place),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stderr is not None
-        with process.stderr:
-            said = process.stderr.read().decode()
-        assert process.wait(120) == -signal.SIGKILL, f"it did not come to {place}: {said}"
+        done = run_campaign(self.inputs, self.home, KYUFU_FAILPOINT=place)
+        assert done.returncode == -signal.SIGKILL, f"it did not come to {place}: {done.stderr}"
 
 
 @pytest.fixture(scope="module")

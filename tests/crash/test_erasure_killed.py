@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipelines.at_rest.store import SEARCH_LIST, Erased, beside
+from pipelines.evidence.access import who_saw
 from pipelines.evidence.audit import verify
 from pipelines.evidence.history import read_history
 from pipelines.ledger import tables
@@ -30,6 +31,7 @@ from tests.erasure_world import (
     BANK_ASKED,
     FIRST_END,
     LAST_END,
+    STEWARD,
     ask,
     canaries,
     erase_at,
@@ -128,6 +130,16 @@ def test_an_erased_person_is_said_to_be_erased_and_nothing_more(erased):
         found = read_history(c, number, "os:auditor", "照会", LAST_END)
     assert (found.codes, found.form, found.events) == ("", "", ())
     assert "消去済み" in found.state
+
+
+def test_who_saw_an_erased_person_and_who_received_the_data_is_still_told(erased):
+    home, inputs, words, *_ = erased
+    numbers = [word[1:] for word in words if word.startswith("R") and word[1:].isdigit()]
+    with opened(home, inputs) as c:
+        told = [who_saw(c, number, STEWARD, "開示請求への回答", LAST_END) for number in numbers]
+    received = {receipt.given.recipient_id for one in told for receipt in one.receipts}
+    assert {"contractor", "bank"} <= received
+    assert not any(one.untold for one in told)
 
 
 def test_what_is_erased_says_so(erased):

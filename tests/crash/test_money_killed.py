@@ -48,19 +48,20 @@ DELIVERY = {
     "results.read": "the bank's result read, not recorded",
     "results.settled": "the result recorded, nobody was told",
 }
+LIST_WRITTEN = "files.before_rename"  # of the counter's payout list
 # scene -> where it is killed: the first time at a place of the delivery, again and again at commits (`_times`); the two
 # payment days have the same arrows but for the stop, so that one is killed before and the other after commits
 PLACES = {
     "pay": {"ledger.before_commit", *DELIVERY},
     "pay_again": {"ledger.after_commit"},
-    "decide": {*COMMITS},
+    "decide": {*COMMITS, LIST_WRITTEN},
 }
 CASES = [(scene, place) for scene, places in PLACES.items() for place in sorted(places)]
-# killed by tests of their own: tests/crash/test_campaign_killed.py, test_return_killed.py, test_erasure_killed.py,
-# tests/unit/holds
+# killed by tests of their own: tests/crash/test_campaign_killed.py, test_return_killed.py, test_accounts_killed.py,
+# test_erasure_killed.py, tests/unit/holds
 ELSEWHERE = {
     "inbox.staged", "quarantine.staged", "quarantine.before_commit", "quarantine.after_commit",
-    "holds.before_commit", "holds.decided", *erasure_places(),
+    "holds.before_commit", "holds.decided", "accounts.read", *erasure_places(),
 }  # fmt: skip
 WORKERS = 8
 
@@ -101,7 +102,10 @@ def test_the_scenes_hold_everything_that_may_be_disturbed(world):
     assert "unknown" not in str(world.states["decide"]["entitlement"])
     assert _counts(world, "decide", "recovery") == _counts(world, "pay_again", "recovery") + 1
     assert _counts(world, "decide", "recovery_entry") == 1
-    assert len(world.states["decide"]["posted"]) == _counts(world, "decide", "batch") == 3  # fmt: skip
+    assert _counts(world, "decide", "cash_order") == 2, "nobody is paid at the counter"
+    assert _counts(world, "decide", "cash_receipt") == 1
+    sent = _counts(world, "decide", "batch") - 1  # one lay at the counter
+    assert len(world.states["decide"]["posted"]) == sent == 3
 
 
 def test_every_place_that_a_scene_comes_to_is_killed_at(world):
@@ -112,7 +116,7 @@ def test_every_place_that_a_scene_comes_to_is_killed_at(world):
         scene: {name for name in world.passed[scene] if not steps.fullmatch(name)} for scene in PLACES
     }  # fmt: skip
     assert came_to["pay"] == came_to["pay_again"] == {*COMMITS, *DELIVERY}
-    assert came_to["decide"] == {*COMMITS}
+    assert came_to["decide"] == {*COMMITS, LIST_WRITTEN}
     assert set.union(*PLACES.values()) == {*COMMITS, *DELIVERY}
 
 

@@ -7,8 +7,6 @@ one that is held back, because its mended number is that of an accepted row.
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from datetime import date
 
 import pytest
@@ -18,7 +16,8 @@ from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.ledger.store import verify_chain
 from pipelines.steps import inbox, quarantine
-from tests.campaign_home import PROGRAMME, PROGRAMME_ID, environment
+from tests.campaign_home import PROGRAMME, PROGRAMME_ID
+from tests.kyufu_process import run_kyufu
 from tests.unit.intake.intake_world import PASSWORD, arrive, csv_bytes, mend, new_campaign
 
 DAY = date(2020, 5, 18)
@@ -51,11 +50,7 @@ def _give_back(folder, place=""):
         "KYUFU_HOME": str(folder / "home"), "KYUFU_LEDGER_URL": f"sqlite:///{folder / 'ledger.sqlite'}",
         "KYUFU_PROGRAMME": str(PROGRAMME), "KYUFU_QUARANTINE_PASSWORD": PASSWORD, "KYUFU_FAILPOINT": place,
     }  # fmt: skip
-    command = ["-m", "pipelines.cli", "quarantine", "return", str(folder / "mended.xlsx")]
-    return subprocess.run(
-        [sys.executable, *command], env=environment(**variables), capture_output=True, text=True,
-        timeout=300, check=False,
-    )  # fmt: skip
+    return run_kyufu("quarantine", "return", str(folder / "mended.xlsx"), **variables)
 
 
 def _outcome(folder):

@@ -140,6 +140,7 @@ def test_only_tasks_on_the_link_are_tried_again(dags):
         "claims.receive",
         "forms.release",
         "forms.confirm",
+        "payments.check",
         "payments.send",
         "results.settle",
         "results.send_notices",
@@ -177,13 +178,13 @@ def test_the_last_task_of_a_day_is_the_balance_and_only_judging_what_arrived_fol
 
 def test_dags_take_the_steps_in_the_order_of_the_campaign_without_airflow(dags):
     source = (ROOT / "pipelines" / "campaign.py").read_text()
-    for name, dag in dags.items():
+    for dag in dags.values():
         steps = [
-            task.task_id
+            task.doc
             for task in dag.topological_sort()
             if task.task_id not in (*REPORTS, "record") and not task.task_id.startswith("approve")
         ]
-        places = [re.search(rf"\b{name}\.{step}\b[(),]", source).start() for step in steps]
+        places = [re.search(rf"\b{re.escape(step)}\b[(),]", source).start() for step in steps]
         assert places == sorted(places)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.link.delivery import Parcel, publish
 from pipelines.link.session import Endpoint, open_session
+from tests.link_world import release
 
 
 def save(store: Path, endpoint: Endpoint, parcel: Parcel) -> None:
@@ -17,6 +18,7 @@ def save(store: Path, endpoint: Endpoint, parcel: Parcel) -> None:
     fields = {**vars(endpoint), "key_path": str(endpoint.key_path)}
     (store / "endpoint.json").write_text(json.dumps(fields))
     (store / "parcel.json").write_text(json.dumps([parcel.name, parcel.sealed_sha256]))
+    (store / "payload").write_bytes(parcel.release.payload)
     (store / "sealed").write_bytes(parcel.sealed_bytes())
     (store / "manifest").write_bytes(parcel.manifest)
 
@@ -24,7 +26,10 @@ def save(store: Path, endpoint: Endpoint, parcel: Parcel) -> None:
 def load(store: Path) -> tuple[Endpoint, Parcel]:
     fields = json.loads((store / "endpoint.json").read_text())
     name, sealed_sha256 = json.loads((store / "parcel.json").read_text())
-    parcel = Parcel(name, store / "sealed", sealed_sha256, (store / "manifest").read_bytes())
+    payload = (store / "payload").read_bytes()
+    parcel = Parcel(
+        release(payload, name), store / "sealed", sealed_sha256, (store / "manifest").read_bytes()
+    )
     return Endpoint(**fields | {"key_path": Path(fields["key_path"])}), parcel
 
 

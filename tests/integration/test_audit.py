@@ -12,14 +12,18 @@ from typer.testing import CliRunner
 from pipelines.at_rest.store import OUTGOING_COPIES, AtRest
 from pipelines.cli import app
 from pipelines.evidence.audit import verify
-from pipelines.ledger import payments, stops, tables
+from pipelines.ledger import incidents, payments, stops, tables
+from pipelines.ledger.incidents import DeliveriesSuspended, Kind, Step
+from pipelines.ledger.rosters import NotOnRoster, RosterIncomplete
 from pipelines.ledger.stops import SendingStopped
 from pipelines.ledger.store import GENESIS, chain_hash
 from pipelines.link.pki import create_demonstration_pki
 from pipelines.programme import settings_from_environment
-from pipelines.steps import manifests, outbox
+from pipelines.steps import concerned, manifests, outbox, rosters
 from pipelines.steps.campaign import open_campaign
 from pipelines.steps.manifests import LedgerBehind
+from pipelines.steps.roles import Actor, Role
+from pipelines.steps.rosters import RosterRefused
 from pipelines.terminal import no_link
 from tests.campaign_home import (
     PROGRAMME,
@@ -112,6 +116,11 @@ def test_nothing_parts_after_a_campaign(home):
         ("update release set acknowledged = not acknowledged", "受領確認"),
         ("update approval set subject_hash = 'x'", "承認 payments:"),
         ("delete from approval where actor = 'approver2'", "台帳と違います"),
+        ("update handler_roster set content = '[]' where party = 'bank'", "名簿の登録 roster:bank"),
+        (
+            "update handler_confirmation set actor = 'x' where party = 'bank'",
+            "名簿の確認 roster:bank",
+        ),
     ],
 )
 def test_f41_f42_a_changed_ledger_is_found_and_named(home, statement, told):
@@ -133,6 +142,12 @@ def test_f41_a_recomputed_chain_is_found_by_the_exported_head(home):
     assert "監査記録の作り直し" in _faults(home)
 
 
+def test_what_is_kept_of_whom_a_file_was_about_cannot_be_changed(home):
+    path = next((home / concerned.FOLDER).glob("payments_*"))
+    path.write_bytes(path.read_bytes()[16:])
+    assert f"対象者の記録 {path.name}" in _faults(home)
+
+
 @pytest.mark.parametrize("file", ["payload", "sealed.p7m", "manifest"])
 def test_changed_or_missing_stored_bytes_are_found(home, file):
     path = next((home / "releases").glob(f"payments_*/{file}"))
@@ -142,37 +157,105 @@ def test_changed_or_missing_stored_bytes_are_found(home, file):
     assert path.parent.name in _faults(home)
 
 
-def _stops(home, *words):
+def _stop(connection, programme):
+    stops.stop(connection, programme, "one", "確認", DAY)
+
+
+def _resume(connection, programme):
+    for actor in ("two", "three"):
+        stops.resume(connection, programme, actor, "確認", DAY)
+
+
+def _suspect_the_contractor(connection, programme):
+    incidents.open_incident(
+        connection, programme, "contractor", Kind.SUSPICION, "誤封入の疑い", None, None, "one", DAY
+    )
+
+
+def _close_the_incident(connection, programme):
+    steps = [(step, "one") for step in (Step.NOTICE, Step.REPORT, Step.INSTRUCTION)]
+    for step, actor in (*steps, (Step.RESUME, "two"), (Step.RESUME, "three")):
+        incidents.enter_step(connection, programme, 1, step, "確認", actor, DAY)
+
+
+def _do(home, word):
     c = _open(home)
     with c.ledger.write() as connection:
-        for word, actor in words:
-            word(connection, c.programme.id, actor, "確認", DAY)
+        word(connection, c.programme.id)
     return c
 
 
-@pytest.mark.parametrize("place", ["outbox.sealed", "payments.sending"])
+@pytest.mark.parametrize(
+    ("place", "stop", "resume", "error", "tables_of_it"),
+    [
+        ("outbox.sealed", _suspect_the_contractor, _close_the_incident, DeliveriesSuspended,
+         {"incident", "incident_step"}),
+        ("payments.sending", _stop, _resume, SendingStopped, {"sending_stop", "sending_resume"}),
+    ],
+)  # fmt: skip
 def test_a_stopped_send_is_not_started_and_goes_on_after_the_resume(
-    inputs, finished, tmp_path, place
+    inputs, finished, tmp_path, place, stop, resume, error, tables_of_it
 ):
     home = tmp_path / "home"
     shutil.copytree(finished / "pki", home / "pki")
     assert run_campaign(inputs, home, KYUFU_FAILPOINT=place).returncode < 0
-    c = _stops(home, (stops.stop, "one"))
+    c = _do(home, stop)
     with c.ledger.read() as connection:
-        name = connection.exec_driver_sql(
-            "select name from release where state in ('released', 'sealed') order by name desc"
-        ).scalars().first()  # fmt: skip
-    with pytest.raises(SendingStopped):
-        outbox._start(c, name, DAY)
+        name, recipient = connection.exec_driver_sql(
+            "select name, recipient from release where state in ('released', 'sealed') order by name desc"
+        ).first()  # fmt: skip
+    with pytest.raises(error):
+        outbox._start(c, name, recipient, DAY)
     stopped = run_campaign(inputs, home)
     assert stopped.returncode == 1
-    assert "停止しました" in stopped.stderr
+    assert "送っていません" in stopped.stderr
     assert not list((home / "link" / "homes").glob(f"*/inbox/{name}*"))
-    _stops(home, (stops.resume, "two"), (stops.resume, "three"))
+    _do(home, resume)
     assert run_campaign(inputs, home).returncode == 0
     expected, found = final_state(finished), final_state(home)
-    stopped_and_resumed = {"sending_stop", "sending_resume"}
-    assert {key for key in expected if found[key] != expected[key]} == stopped_and_resumed
+    assert {key for key in expected if found[key] != expected[key]} == tables_of_it
+
+
+def _wait_again(home):
+    """The last file to the bank as if it still waited to be sent."""
+    _tamper(
+        home, "update release set state = 'sealed', acknowledged = 0 where name like 'payments%'"
+    )
+    c = _open(home)
+    with c.ledger.read() as connection:
+        names = connection.execute(sa.select(tables.release.c.name).filter_by(recipient="bank"))
+        return c, names.scalars().first()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("delete from handler_roster where party = 'bank'", "名簿が登録されていません"),
+        (
+            "delete from handler_confirmation where party = 'bank'",
+            "研修の実施の確認が登録されていません",
+        ),
+        ("update handler_roster set content = '[]' where party = 'bank'", "変わっています"),
+    ],
+)
+def test_nothing_is_sent_to_a_party_without_its_roster_or_training(home, change, told):
+    _tamper(home, change)
+    c, name = _wait_again(home)
+    with pytest.raises(RosterIncomplete, match=told):
+        outbox.send(c, name, DAY)
+    with pytest.raises(RosterIncomplete, match=told):
+        outbox._start(c, name, "bank", DAY)
+
+
+def test_f37_a_partys_certificate_that_its_roster_does_not_name_is_refused(home):
+    parties = home / "pki" / "ward" / "parties"
+    shutil.copyfile(parties / "jlis.crt", parties / "bank.crt")
+    c = _open(home)
+    with pytest.raises(NotOnRoster, match="登録された名簿のものではありません"):
+        c.certificate("bank")
+    with pytest.raises(RosterRefused, match="証明書が名簿のものではありません"):
+        rosters.register(c, "bank", Actor("operator", frozenset({Role.OPERATOR})), DAY)
+    assert c.certificate("contractor")
 
 
 def _verify(home):

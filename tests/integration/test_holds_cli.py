@@ -27,6 +27,7 @@ from pipelines.errors import KyufuError
 from pipelines.intake.staging import Staging
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
+from pipelines.outputs.paper.reading import page_texts
 from pipelines.sign_in import NotSignedIn
 from pipelines.steps.pseudonyms import pseudonym
 from pipelines.steps.roles import Role
@@ -39,14 +40,21 @@ from tests.campaign_home import (
     rows,
     run_campaign,
 )
+from tests.kyufu_process import run_kyufu
 
 SECONDS = 120
 FIRST, LAST = {"2020-05-18", "2020-05-20"}, "2020-06-03"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with serve_people(tmp_path_factory.mktemp("airflow")) as address:
+def place(tmp_path_factory):
+    """Where the ward's home will be."""
+    return tmp_path_factory.mktemp("holds") / "home"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory, place):
+    with serve_people(tmp_path_factory.mktemp("airflow"), KYUFU_HOME=str(place)) as address:
         yield address
 
 
@@ -166,12 +174,11 @@ def inputs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def home(inputs, tmp_path_factory):
+def home(inputs, place):
     """The ward after its first days."""
-    folder = tmp_path_factory.mktemp("holds") / "home"
-    done = run_campaign(inputs[1], folder)
+    done = run_campaign(inputs[1], place)
     assert done.returncode == 0, done.stderr
-    return folder
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +186,7 @@ def kyufu(home, url):
     def run(user, *arguments, **variables):
         if user is not None:
             sign_in.sign_in(home, url, user, password(user))
-        command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
-        return subprocess.run(
-            command, env=environment(**variables), capture_output=True, text=True, timeout=120,
-            check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return run_kyufu(*arguments, "--home", str(home), **variables)
 
     return run
 
@@ -368,3 +371,118 @@ def test_a_decided_hold_is_paid_on_the_next_day_whatever_kills_the_run(home, inp
 def test_what_was_decided_can_no_longer_be_decided(kyufu, holds):
     (_, number), *_ = holds
     _refused(kyufu("steward", "holds", "show", number), "ありません")
+
+
+# --- who saw somebody ---
+
+
+def _resident(home):
+    """(person, resident number) of somebody whose form went to the contractor and who is not protected."""
+    protected = {person for (person,) in _rows(home, "protection", ("person_id",))}
+    columns = ("person_id", "resident_id", "form_route")
+    return next(
+        (person, number)
+        for person, number, route in sorted(_rows(home, "entitlement", columns), key=str)
+        if route == "contractor" and person not in protected
+    )
+
+
+def _inquire(url, home, user, number, purpose="電話照会"):
+    """As the page in Airflow does: the session's token, the number in the form's body."""
+    sign_in.sign_in(home, url, user, password(user))
+    token = json.loads((home / sign_in.FILE).read_text())["token"]
+    return httpx.post(
+        f"{url}/kyufu-inquiry/", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=SECONDS,
+        data={"resident_id": number, "purpose": purpose},
+    )  # fmt: skip
+
+
+def test_an_access_through_each_path_is_in_the_answer_to_a_disclosure_request(
+    kyufu, home, url, tmp_path
+):
+    _, number = _resident(home)
+    assert kyufu(None, "status", number, "--purpose", "窓口での照会").returncode == 0
+    page = _inquire(url, home, "approver1", number)
+    assert (page.status_code, "申請書:" in page.text, number in page.text) == (200, True, False)
+    assert page.headers["cache-control"] == "no-store"
+    out = tmp_path / "answer.pdf"
+    done = kyufu("steward", "audit", "who", number, "--out", str(out), COLUMNS="300")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "窓口での照会", "状況の照会(Airflow)", "approver1 見本 区三", "電話照会", "トッパン・フォームズ株式会社",
+        "再委託先: 北海道", "外部結合 第17条第1項第4号", "forms_20200518.csv", "受領確認 2020-05-18",
+    ):  # fmt: skip
+        assert words in done.stdout, words
+    assert number not in done.stdout
+    printed = "".join("".join(page_texts(out.read_bytes())).split())
+    for words in ("個人データの閲覧・提供の記録", "状況の照会(Airflow)", "再委託先:北海道"):
+        assert words in printed
+    assert number not in printed
+    again = kyufu("steward", "audit", "who", number, COLUMNS="300")
+    assert "閲覧・提供の記録の照会" in again.stdout  # asking is itself on the record
+
+
+def test_the_inquiry_page_is_for_people_of_the_roster_whose_role_allows_it(home, url):
+    _, number = _resident(home)
+    before = len(rows(home, "audit"))
+    for user, words in (("viewer", "権限がありません"), ("admin", "権限がありません")):
+        refused = _inquire(url, home, user, number)
+        assert (refused.status_code, words in refused.text) == (400, True)
+    assert "目的がありません" in _inquire(url, home, "steward", number, "").text
+    assert "対象者はいません" in _inquire(url, home, "steward", "0000000000").text
+    assert httpx.post(f"{url}/kyufu-inquiry/", trust_env=False, timeout=SECONDS).status_code == 401
+    assert len(rows(home, "audit")) == before
+
+
+def test_who_saw_somebody_is_told_to_stewards_and_auditors_alone(kyufu, home):
+    _, number = _resident(home)
+    _refused(kyufu("approver1", "audit", "who", number), "権限がありません")
+    _refused(kyufu("steward", "audit", "who", "0000000000"), "対象者はいません")
+    _refused(kyufu("admin", "audit", "who", number), "名簿にない")
+
+
+# --- incidents and rosters at a terminal ---
+
+
+def test_an_incident_at_a_terminal_from_its_entry_to_two_people(kyufu, home, tmp_path):
+    opened = kyufu(
+        "operator", "incident", "open", "contractor", "--what", "誤封入の疑い", "--people", "12"
+    )
+    assert opened.returncode == 0, opened.stderr
+    assert "トッパン・フォームズ株式会社への送付を停止しました(operator)" in opened.stdout
+    _refused(
+        kyufu("operator", "incident", "open", "nobody", "--what", "x"), "この相手先はありません"
+    )
+    _refused(
+        kyufu("operator", "incident", "notice", "1", "--note", "電話0312345678"), "番号が含まれ"
+    )
+    for step in ("notice", "report", "instruct"):
+        done = kyufu("operator", "incident", step, "1", "--note", "文書で確認した")
+        assert done.returncode == 0, done.stderr
+    assert kyufu(None, "incident", "list").returncode == 1
+    _refused(kyufu("operator", "incident", "resume", "1", "--note", "確認した"), "権限がありません")
+    assert kyufu("steward", "incident", "resume", "1", "--note", "確認した").returncode == 0
+    _refused(kyufu("steward", "incident", "resume", "1", "--note", "確認した"), "別の職員")
+    second = kyufu("approver1", "incident", "resume", "1", "--note", "確認した")
+    assert "再開しました(approver1、steward)" in second.stdout
+    assert kyufu(None, "incident", "list").returncode == 0
+    out = tmp_path / "report.pdf"
+    assert kyufu("steward", "incident", "print", "1", "--out", str(out)).returncode == 0
+    printed = "".join("".join(page_texts(out.read_bytes())).split())
+    for words in ("個人情報取扱事故報告書", "誤封入の疑い", "12人", "書面報告", "再開"):
+        assert words in printed
+
+
+def test_the_roster_at_a_terminal(kyufu):
+    listed = kyufu(None, "roster", "list")
+    assert (listed.returncode, "再委託の承諾" in listed.stdout) == (0, True)
+    _refused(kyufu("viewer", "roster", "register", "bank"), "権限がありません")
+    done = kyufu("operator", "roster", "register", "bank")
+    assert "名簿(第1版、2人)" in done.stdout
+    _refused(
+        kyufu("operator", "roster", "training", "bank", "--evidence", "研修1号"), "権限がありません"
+    )
+    again = kyufu("steward", "roster", "training", "bank", "--evidence", "研修1号")
+    assert "すでに記録されています" in again.stdout
+    nothing = ("roster", "consent", "bank", "--evidence", "x", "--subcontractor", "だれか")
+    _refused(kyufu("steward", *nothing), "確認する必要はありません")

@@ -22,11 +22,13 @@ from tests.unit.ledger import (
     test_balance,
     test_erasing,
     test_hold_decisions,
+    test_incidents,
     test_migrations,
     test_moves_of_money,
     test_payments,
     test_recoveries,
     test_results,
+    test_rosters,
     test_schema,
     test_store,
 )
@@ -34,11 +36,13 @@ from tests.unit.ledger.test_approvals import *  # noqa: F403
 from tests.unit.ledger.test_balance import *  # noqa: F403
 from tests.unit.ledger.test_erasing import *  # noqa: F403
 from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
+from tests.unit.ledger.test_incidents import *  # noqa: F403
 from tests.unit.ledger.test_migrations import *  # noqa: F403
 from tests.unit.ledger.test_moves_of_money import *  # noqa: F403
 from tests.unit.ledger.test_payments import *  # noqa: F403
 from tests.unit.ledger.test_recoveries import *  # noqa: F403
 from tests.unit.ledger.test_results import *  # noqa: F403
+from tests.unit.ledger.test_rosters import *  # noqa: F403
 from tests.unit.ledger.test_schema import *  # noqa: F403
 from tests.unit.ledger.test_store import *  # noqa: F403
 
@@ -48,11 +52,13 @@ MODULES = (
     test_balance,
     test_erasing,
     test_hold_decisions,
+    test_incidents,
     test_migrations,
     test_moves_of_money,
     test_payments,
     test_recoveries,
     test_results,
+    test_rosters,
     test_schema,
     test_store,
 )

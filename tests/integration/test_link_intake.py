@@ -22,14 +22,13 @@ from pipelines.evidence import summary
 from pipelines.intake.layouts import load_layout
 from pipelines.ledger import tables
 from pipelines.link import receiving
-from pipelines.link.delivery import Parcel
 from pipelines.link.manifest import Manifest
 from pipelines.link.receiving import Received, read_manifest
 from pipelines.link.session import Endpoint, open_session
-from pipelines.steps import claims, fetching, party_outbox, reports, results
+from pipelines.steps import claims, fetching, party_outbox, reports, results, rosters
 from pipelines.steps.campaign import Campaign
 from tests.link_server import endpoint, serve
-from tests.link_world import World, world
+from tests.link_world import World, sealed_statement, world
 from tests.unit.intake.intake_world import arrive, csv_bytes, new_campaign
 from tests.unit.intake.refusals import CANARY, refusal
 
@@ -69,12 +68,11 @@ class Link:
             "records": max(payload.count(b"\r\n") - 1, 0), "sum_yen": None, "programme": self.c.programme.id,
             "unpayable": True, "business_date": day, **stated,
         }  # fmt: skip
-        parcel = Parcel.pack(
-            payload, name=name, kind="test", signer=self.keys.parties[party],
-            recipient=self.keys.ward.certificate, **values,
+        sealed, manifest = sealed_statement(
+            payload, self.keys.parties[party], self.keys.ward.certificate, name=name, kind="test", **values
         )  # fmt: skip
-        self.box(party).joinpath(f"{name}.p7m").write_bytes(parcel.sealed_bytes())
-        self.box(party).joinpath(f"{name}.manifest").write_bytes(parcel.manifest)
+        self.box(party).joinpath(f"{name}.p7m").write_bytes(sealed)
+        self.box(party).joinpath(f"{name}.manifest").write_bytes(manifest)
 
     def list_day(self, *names: str, day: date = DAY, party: str = "contractor") -> None:
         content = json.dumps({"day": day.isoformat(), "files": names}).encode()
@@ -122,6 +120,7 @@ def link(tmp_path: Path) -> Iterator[Link]:
             return endpoint(keys, ward.port, party)
 
         c = replace(plain, sessions=lambda party: open_session(reach(party)))
+        rosters.rehearse(c, DAY)
         yield Link(c, tmp_path / "relay", keys)
     plain.ledger.engine.dispose()
 

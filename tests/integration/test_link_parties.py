@@ -187,7 +187,7 @@ def test_f38_the_bank_refuses_a_damaged_file(relay: Relay, folder: Path) -> None
     parcel = payments([Payee(number="0000001", key=70)], "payments_0070.txt")
     damaged = bytearray(parcel.sealed_bytes())
     damaged[-40] ^= 1
-    other = Parcel(parcel.name, bytes(damaged), hash_of(bytes(damaged)), parcel.manifest)
+    other = Parcel(parcel.release, bytes(damaged), hash_of(bytes(damaged)), parcel.manifest)
     send(relay, other)
     answer = answer_to(relay, "payments_0070.txt")
     assert (answer.accepted, answer.sha256) == (False, "0" * 64)

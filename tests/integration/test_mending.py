@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
-from tests.campaign_home import environment, faults, make_ward, rows, run_campaign
+from tests.campaign_home import faults, make_ward, rows, run_campaign
+from tests.kyufu_process import run_kyufu
 from tests.unit.intake.intake_world import PASSWORD, mend
 
 RESIDENTS, SEED = 600, 7
@@ -19,14 +20,7 @@ LIST_DAY, CLAIMS_DAY = "2020-05-18", "2020-06-03"
 
 
 def _kyufu(home: Path, *arguments: str):
-    import subprocess
-    import sys
-
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)],
-        env=environment(KYUFU_QUARANTINE_PASSWORD=PASSWORD), capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
+    return run_kyufu(*arguments, "--home", str(home), KYUFU_QUARANTINE_PASSWORD=PASSWORD)
 
 
 def _table(path: Path, encoding: str) -> list[list[str]]:

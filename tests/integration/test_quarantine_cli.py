@@ -3,8 +3,6 @@
 import io
 import os
 import pwd
-import subprocess
-import sys
 import zipfile
 from datetime import date
 
@@ -16,7 +14,8 @@ from pipelines.intake.staging import Manifest, sha256
 from pipelines.ledger import tables
 from pipelines.ledger.engine import open_engine
 from pipelines.steps import inbox
-from tests.campaign_home import PROGRAMME, environment
+from tests.campaign_home import PROGRAMME
+from tests.kyufu_process import run_kyufu
 from tests.unit.intake.intake_world import PASSWORD, arrive, csv_bytes, mend, new_campaign
 from tests.unit.intake.refusals import CANARY
 
@@ -47,11 +46,8 @@ def home(tmp_path_factory):
 
 def _kyufu(home, *arguments, programme=PROGRAMME, **variables):
     folder, url = home
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
-        env=environment(KYUFU_HOME=str(folder), KYUFU_LEDGER_URL=url, KYUFU_PROGRAMME=str(programme), **variables),
-        capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    places = {"KYUFU_HOME": str(folder), "KYUFU_LEDGER_URL": url, "KYUFU_PROGRAMME": str(programme)}
+    return run_kyufu(*map(str, arguments), **places, **variables)
 
 
 def _refused(done, words):

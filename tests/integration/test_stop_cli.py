@@ -1,14 +1,13 @@
 """`kyufu stop`, `resume` and `erasure` in processes of their own, by people whom a real Airflow signs in."""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from pipelines import sign_in
 from tests.airflow_people import password, serve_people
-from tests.campaign_home import PROGRAMME_ID, environment, rows
+from tests.campaign_home import PROGRAMME_ID, rows
+from tests.kyufu_process import run_kyufu
 from tests.link_world import world
 from tests.unit.ledger.ledger_world import new_sqlite
 
@@ -33,10 +32,7 @@ def kyufu(tmp_path, url):
             sign_in.sign_out(home)
         else:
             sign_in.sign_in(home, url, user, password(user))
-        command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
-        return subprocess.run(
-            command, env=environment(COLUMNS="200"), capture_output=True, text=True, timeout=SECONDS, check=False
-        )  # fmt: skip
+        return run_kyufu(*arguments, "--home", str(home), seconds=SECONDS, COLUMNS="200")
 
     run.home = home
     return run

@@ -23,6 +23,7 @@ from pipelines.errors import KyufuError
 from pipelines.ledger import approvals, payments, people, recoveries, results, tables
 from pipelines.ledger.balance import take_balance
 from pipelines.ledger.engine import open_engine
+from pipelines.ledger.payable import payable
 from pipelines.ledger.results import Choice
 from pipelines.ledger.states import Batch, Entitlement
 from pipelines.ledger.store import Ledger, Move, move, verify_chain
@@ -146,10 +147,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def draft(self):
         groups = self.oracle.payable()
         with self.ledger.write() as connection:
-            payable = tuple(payments.payable(connection, "test-2020", str))
+            due = tuple(payable(connection, "test-2020", str).payments)
             name = f"B{len(self.declared):03d}"  # hypothesis wants every run of a machine alike
-            content = payments.content_hash(payable)
-            batch = payments.Declared(name, f"{name}.txt", DAY, payable, "account-hash", content)
+            content = payments.content_hash(due)
+            batch = payments.Declared(name, f"{name}.txt", DAY, due, "account-hash", content)
             payments.draft(connection, "test-2020", [batch], "drafter", DAY)
         found = {(p.claim_id, p.follows): p for p in batch.payments}
         assert {g: sorted(p.people) for g, p in found.items()} == groups

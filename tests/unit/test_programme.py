@@ -136,9 +136,35 @@ def test_nothing_is_named_twice(edited, old, new, named):
     assert named in _refusal(edited, old, new)
 
 
+@pytest.mark.parametrize(
+    "told", ["別の申請があります。", "保護されています。", "施設に入所しています。"]
+)
+def test_a_reason_that_tells_of_somebody_else_is_refused(edited, told):
+    text = "必要な書類または記載が整いませんでした。"
+    assert "DEFICIENT" in _refusal(edited, text, told)
+
+
 def test_production_has_no_demonstration_people(edited):
     message = _refusal(edited, 'mode = "demonstration"', 'mode = "production"')
     assert "[demonstration]" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('subcontractor = "北海道', 'subcontractor = "沖縄', "unknown party or subcontractor"),
+        ('certificate = "CN=demonstration bank,O=Kyufu demonstration,C=JP"\n', "", "has a certificate"),
+        ('"見本 銀一", duty = "responsible"', '"見本 銀一", duty = "handler"', "nobody responsible"),
+        ('"見本 銀一", duty = "responsible"', '"見本 銀一", duty = "responsible", accounts = ["steward"]',
+         "only the ward's people"),
+        ('accounts = ["operator"]', 'accounts = ["steward"]', "account named twice: ['steward']"),
+        ('party = "jlis"\ncertificate', 'party = "bank"\ncertificate', "roster named twice"),
+    ],
+)  # fmt: skip
+def test_a_roster_names_its_organisation_its_certificate_and_who_is_responsible(
+    edited, old, new, named
+):
+    assert named in _refusal(edited, old, new)
 
 
 def test_severities_are_complete(edited):

@@ -4,11 +4,12 @@ Columns below are counted from 1 as in the Japanese Bankers Association's layout
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LENGTH = 120
 LINE_END = b"\r\n"
 RESULT_COLUMN = 114
+ANSWER_COLUMN = 112  # of an account enquiry
 
 
 class NotAPaymentFile(Exception):
@@ -90,6 +91,45 @@ def _result_trailer(answers: Sequence[tuple[Transfer, int]]) -> bytes:
     return (b"8" + totals).ljust(LENGTH)
 
 
+@dataclass(frozen=True)
+class Enquiry:
+    """A file that asks about accounts: its records as sent, and each account, of no amount."""
+
+    header: bytes
+    accounts: list[Transfer]
+    trailer: bytes
+    end: bytes
+
+
+def read_enquiry(content: bytes) -> Enquiry:
+    """Read a file of accounts to look up and check its order, fields and count.
+
+    Raises:
+        NotAPaymentFile: anything is not as this bank asks for it.
+    """
+    records = _split(content)
+    kinds = bytes(record[0] for record in records)
+    if kinds != b"1" + b"2" * (len(records) - 3) + b"89":
+        raise NotAPaymentFile("the records are not header, data, trailer, end in this order")
+    if records[0][1:4] != b"980":
+        raise NotAPaymentFile("the header is not of an account enquiry (98) in JIS code")
+    accounts = [_read_account(record, row) for row, record in enumerate(records[1:-2], 2)]
+    if _number(records[-2], 2, 6) != len(accounts):
+        raise NotAPaymentFile("the trailer's count is not the records'", len(accounts))
+    return Enquiry(records[0], accounts, records[-2], records[-1])
+
+
+def write_answers(enquiry: Enquiry, codes: Sequence[int]) -> bytes:
+    """Return the records as sent, as a file of answers (99), each with its code; 0 for confirmed."""
+    at = ANSWER_COLUMN - 1
+    lines = [enquiry.header[:1] + b"99" + enquiry.header[3:]]
+    lines += [
+        account.record[:at] + b"%d" % code + account.record[at + 1 :]
+        for account, code in zip(enquiry.accounts, codes, strict=True)
+    ]
+    return b"".join(line + LINE_END for line in (*lines, enquiry.trailer, enquiry.end))
+
+
 def _split(content: bytes) -> list[bytes]:
     step = LENGTH + len(LINE_END) if content[LENGTH : LENGTH + 2] == LINE_END else LENGTH
     if not content or len(content) % step != 0 or len(content) // step < 4:
@@ -105,6 +145,10 @@ def _read_transfer(record: bytes, row: int) -> Transfer:
     amount = _number(record, 81, 10, row)
     if amount == 0:
         raise NotAPaymentFile(f"record {row}: the amount is zero")
+    return replace(_read_account(record, row), amount_yen=amount)
+
+
+def _read_account(record: bytes, row: int) -> Transfer:
     for start, width in ((2, 4), (21, 3), (43, 1), (44, 7)):
         _number(record, start, width, row)
     try:
@@ -113,7 +157,7 @@ def _read_transfer(record: bytes, row: int) -> Transfer:
         raise NotAPaymentFile(f"record {row}: not single-byte JIS text") from error
     if len(text) != LENGTH:
         raise NotAPaymentFile(f"record {row}: not single-byte JIS text")
-    return Transfer(record, text[1:5], text[20:23], text[42], text[43:50], text[50:80], amount)
+    return Transfer(record, text[1:5], text[20:23], text[42], text[43:50], text[50:80], 0)
 
 
 def _number(record: bytes, start: int, width: int, row: int | None = None) -> int:

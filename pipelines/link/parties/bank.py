@@ -1,6 +1,7 @@
-"""The simulated bank: posts each payment file once and reports every transfer's result.
+"""The simulated bank: posts each payment file once, reports every transfer's result, and looks accounts up.
 
-A rehearsal's file (``unpayable``) is treated like any other: no money is behind this bank.
+A demonstration's files (``unpayable``) are treated like any other: no money is behind this bank. A
+rehearsal's delivery is checked and acknowledged; it is never posted and has no result.
 """
 
 import hashlib
@@ -12,19 +13,53 @@ from pipelines.link.parties._accounts import Book, judge, read_book
 from pipelines.link.parties._erasing import answer_erasure
 from pipelines.link.parties._moods import Answers, in_mood, mood_of
 from pipelines.link.parties._sftp import Mailbox
-from pipelines.link.parties._zengin import Batch, NotAPaymentFile, read_batch, write_result
+from pipelines.link.parties._zengin import (
+    Batch,
+    Enquiry,
+    NotAPaymentFile,
+    read_batch,
+    read_enquiry,
+    write_answers,
+    write_result,
+)
 from pipelines.link.parties.party import Answer, Delivery, Party, Refused, write_whole
 from pipelines.link.parties.running import run_party
 
 
 def step(party: Party, box: Mailbox) -> None:
-    """Answer every payment file that came, and send its result."""
-    party.answer_inbox(box, ("payments_",), partial(take_payments, party, box))
+    """Answer every payment file and every enquiry about accounts that came."""
+    party.answer_inbox(box, ("payments_", "accounts_"), partial(take, party, box))
     answer_erasure(party, box)
 
 
+def take(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
+    """Check one file of either kind.
+
+    Raises:
+        Refused: it is not what the bank takes.
+    """
+    taken = take_enquiry if delivery.name.startswith("accounts_") else take_payments
+    return taken(party, box, delivery)
+
+
+def take_enquiry(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
+    """Check a file of accounts to look up.
+
+    Raises:
+        Refused: the file or its count does not allow it.
+    """
+    try:
+        enquiry = read_enquiry(delivery.payload)
+    except NotAPaymentFile as error:
+        raise Refused(str(error), error.records, error.sum_yen) from error
+    count = len(enquiry.accounts)
+    if delivery.manifest.get("records") != count:
+        raise Refused("the count is not the manifest's", count)
+    return Answer(count, None, partial(_send_enquired, party, box, delivery, enquiry))
+
+
 def take_payments(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
-    """Check a payment file and post it, unless its transfers were posted before.
+    """Check a payment file and post it, unless it is a rehearsal's or its transfers were posted before.
 
     Raises:
         Refused: the file, its totals, or its content's history do not allow it.
@@ -37,6 +72,8 @@ def take_payments(party: Party, box: Mailbox, delivery: Delivery) -> Answer:
     stated = (delivery.manifest.get("records"), delivery.manifest.get("sum_yen"))
     if (count, batch.sum_yen) != stated:
         raise Refused("count or sum is not the manifest's", count, batch.sum_yen)
+    if delivery.is_rehearsal:
+        return Answer(count, batch.sum_yen)
     _post_once(party.work / "posted", delivery.name, batch)
     return Answer(count, batch.sum_yen, partial(_send_result, party, box, delivery, batch))
 
@@ -61,6 +98,22 @@ def _send_result(party: Party, box: Mailbox, delivery: Delivery, batch: Batch) -
     if later:
         name = delivery.name.replace("payments_", "results_", 1)
         _send_answers(party, box, delivery, name, batch, later)
+
+
+def _send_enquired(party: Party, box: Mailbox, delivery: Delivery, enquiry: Enquiry) -> None:
+    book: Book = read_book(party.inputs / "accounts.csv")
+    codes = [judge(account, book) for account in enquiry.accounts]
+    manifest: dict[str, Any] = delivery.manifest
+    party.send(
+        box,
+        f"result_{delivery.name}",
+        write_answers(enquiry, codes),
+        manifest["business_date"],
+        kind="result",
+        records=len(codes),
+        programme=manifest["programme"],
+        unpayable=manifest["unpayable"],
+    )
 
 
 def _send_answers(

@@ -26,7 +26,7 @@ def count_claims(path: Path) -> int:
 
 
 def take_forms(delivery: Delivery) -> Answer:
-    """Count the records of a print file against its manifest.
+    """Count the records of a print file against its manifest; a rehearsal's is counted and never printed.
 
     Raises:
         Refused: it is no table, or the count differs.

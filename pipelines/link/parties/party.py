@@ -25,6 +25,7 @@ from pipelines.link.parties._sftp import Mailbox
 
 NO_HASH = "0" * 64
 REQUESTS = "erasure_request_"  # how the name of a request to return and to erase begins
+REHEARSAL = "rehearsal_"
 
 
 class Refused(Exception):
@@ -44,6 +45,11 @@ class Delivery:
     name: str
     manifest: dict[str, Any]
     payload: bytes
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is to be checked and used for nothing."""
+        return self.name.startswith(REHEARSAL)
 
 
 @dataclass(frozen=True)
@@ -168,9 +174,10 @@ class Party:
         answer: Answer | None = None
         found: dict[str, Any] = {"name": name, "sha256": NO_HASH, "accepted": True, "reason": ""}
         try:
-            if not name.startswith(prefixes):
+            if not name.startswith((*prefixes, REHEARSAL)):
                 raise Refused(f"{self.name} does not take this kind of file")
             delivery = self._open(box, name)
+            _refuse_half_rehearsal(delivery)
             found["sha256"] = hashlib.sha256(delivery.payload).hexdigest()
             answer = handle(delivery)
             write_whole(self.work / "received" / name, delivery.payload)
@@ -224,6 +231,15 @@ class Party:
             write_whole(kept, min(known).encode("ascii"))
         first = date.fromisoformat(kept.read_text(encoding="ascii"))
         return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _refuse_half_rehearsal(delivery: Delivery) -> None:
+    """A rehearsal says so in its name and in its signed manifest, and is unpayable; anything between is refused."""
+    stated = delivery.manifest.get("kind") == "rehearsal"
+    if stated is not delivery.is_rehearsal:
+        raise Refused("the name and the manifest disagree about whether it is a rehearsal")
+    if stated and delivery.manifest.get("unpayable") is not True:
+        raise Refused("a rehearsal that is not marked unpayable")
 
 
 def to_json(value: dict[str, Any]) -> bytes:

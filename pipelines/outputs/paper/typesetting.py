@@ -48,12 +48,19 @@ def typeset(template: str, data: Mapping[str, Any], day: date) -> bytes:
     made = typst.compile(
         TEMPLATES / f"{template}.typ",
         root=TEMPLATES,
-        font_paths=_FONTS,
-        ignore_system_fonts=True,
+        font_paths=_fonts(),
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         timestamp=datetime(day.year, day.month, day.day, tzinfo=UTC),
+        pdf_tags=False,  # for print: a page's structure takes more room and time than its text
     )
     return bytes(made)
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> typst.Fonts:
+    """The fonts, opened once."""
+    paths: list[Any] = list(_FONTS)
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
 
 
 def unprintable(text: str) -> set[str]:
@@ -65,6 +72,20 @@ def unprintable(text: str) -> set[str]:
         if ord(character) not in known
         and not any(ord(character) in span for span in _VARIATION_SELECTORS)
     }
+
+
+def showable(data: Any) -> Any:
+    """Data with 〓 for every character that the font has not, for pages that say beside it which one it is."""
+    lacking = unprintable("".join(_texts(data)))
+    return _translated(data, dict.fromkeys(map(ord, lacking), "〓")) if lacking else data
+
+
+def _translated(data: Any, table: Mapping[int, str]) -> Any:
+    if isinstance(data, str):
+        return data.translate(table)
+    if isinstance(data, Mapping):
+        return {name: _translated(value, table) for name, value in data.items()}
+    return [_translated(value, table) for value in data] if isinstance(data, (list, tuple)) else data  # fmt: skip
 
 
 def _texts(data: Any) -> Iterator[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pipelines.outputs.zengin.fields import (
     RECORD_LENGTH,
@@ -46,6 +46,21 @@ _BYTES: Final = "".join(
     else UNREADABLE
     for byte in range(256)
 )
+
+
+class Transfer(Protocol):
+    """What of a transfer says where how much money goes, whoever holds it: a record, or the payer's own books."""
+
+    @property
+    def bank_code(self) -> str: ...  # noqa: D102
+    @property
+    def branch_code(self) -> str: ...  # noqa: D102
+    @property
+    def account_type(self) -> str: ...  # noqa: D102
+    @property
+    def account_number(self) -> str: ...  # noqa: D102
+    @property
+    def amount_yen(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,11 @@ def write(header: Header, payments: Sequence[Payment], profile: Profile) -> byte
     totals = ("8", len(payments), sum(payment.amount_yen for payment in payments), " " * 101)
     lines.append(write_record(TRAILER_LAYOUT, totals, len(lines) + 1, ""))
     lines.append(write_record(END_LAYOUT, ("9", " " * 119), len(lines) + 1, ""))
+    return join_lines(lines, profile)
+
+
+def join_lines(lines: Sequence[str], profile: Profile) -> bytes:
+    """The file of these records, with the bank's line breaks."""
     line_break = _CRLF if profile.line_break == "crlf" else ""
     return (line_break.join(lines) + line_break).encode("cp932")
 
@@ -192,7 +212,7 @@ def split(payments: Sequence[Payment], max_records: int) -> list[tuple[Payment, 
     ]
 
 
-def account_hash(payments: Sequence[Payment]) -> str:
+def account_hash(payments: Iterable[Transfer]) -> str:
     """Fingerprint of who is paid how much, whatever order, name, date or file it stands in.
 
     Args:

@@ -15,11 +15,14 @@ from pipelines.intake.mending_book import LOCKED
 from pipelines.ledger import tables
 from pipelines.ledger.store import verify_chain
 from pipelines.steps import inbox, quarantine
+from pipelines.steps.pseudonyms import pseudonym
 from pipelines.terminal import os_user
+from tests.intake_files import PEOPLE
 from tests.unit.intake.intake_world import (
     PASSWORD,
     arrive,
     csv_bytes,
+    freeze_register,
     mend,
     open_book,
     save_book,
@@ -143,6 +146,16 @@ def test_taking_rows_out_is_an_audit_event_with_counts_only(campaign, staged):
     detail = json.loads(event["detail"])
     assert (detail["rows"], detail["purpose"]) == ({"rows": 1}, "修正")
     assert CANARY not in event["detail"]
+
+
+def test_whoever_the_rows_lead_to_is_on_record_and_the_others_are_counted(campaign, staged):
+    freeze_register(campaign, PEOPLE, DAY)
+    staged(*GOOD, f"0000000002,{CANARY},余分", "x,だれか")
+    _export(campaign)
+    (event,) = _events(campaign, "quarantine.exported")
+    detail = json.loads(event["detail"])
+    assert detail["people"] == [pseudonym(campaign, "R0000000002")]
+    assert (detail["count"], detail["unknown"]) == (2, 1)
 
 
 def test_the_actor_is_the_account_of_the_process(monkeypatch):

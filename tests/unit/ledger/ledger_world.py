@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipelines.ledger import payments, people, results, tables
 from pipelines.ledger.engine import open_ledger
+from pipelines.ledger.payable import payable
 from pipelines.ledger.payments import Declared, Payment
 from pipelines.ledger.results import ResultFile, Settled, Told
 from pipelines.ledger.states import Batch, Entitlement
@@ -90,10 +91,10 @@ def approve(ledger: Ledger, claim: str, *persons: str) -> None:
 
 def declare(connection: sa.Connection, programme: str) -> Declared:
     """A batch of everything payable, under a fresh id and name."""
-    payable = tuple(payments.payable(connection, programme, str))
+    due = tuple(payable(connection, programme, str).payments)
     number = next(_BATCH)
-    content = payments.content_hash(payable)
-    return Declared(f"B{number}", f"payments_{number}.txt", DAY, payable, "account-hash", content)
+    content = payments.content_hash(due)
+    return Declared(f"B{number}", f"payments_{number}.txt", DAY, due, "account-hash", content)
 
 
 def draft(ledger: Ledger) -> Declared:

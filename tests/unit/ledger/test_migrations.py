@@ -108,8 +108,41 @@ ROWS = {
     "deficiency_letter": [{"payment_key": "0000000102", "business_date": DAY}],
     "money_decision": [{"subject": "money:1", "number": 1, "content": "{}", "needed": 2}],
     "money_reason": [{"subject": "money:1", "number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
+    "account_check": [{"claim_id": "C1", "file_name": "a.txt", "query_key": "0000000001", "business_date": DAY}],
+    "cash_order": [{"claim_id": "C1", "business_date": DAY}],
+    "cash_receipt": [{"payment_key": "0000000101", "receipt": "R-1", "amount_yen": 100_000, "actor": "one",
+                      "business_date": DAY}],
+    "mailing": [
+        {"mailing_id": f"{kind}-{way}", "kind": kind, "way": way, "addressee_id": _person(Entitlement.HELD),
+         "reference": "", "release_name": _TEXT, "page": 1, "business_date": DAY, "sent_on": DAY}
+        for kind in ("form", "decision", "non_payment", "deficiency", "account")
+        for way in ("household", "person", "department", "counter", "contractor")
+    ],
+    "mailing_person": [{"mailing_id": "form-person", "person_id": _person(Entitlement.HELD)}],
+    "mail_return": [{"mailing_id": "form-person", "reason": _TEXT, "returned_on": DAY, "actor": "one",
+                     "business_date": DAY}],
+    "mail_reissue": [{"mailing_id": "form-person", "at_counter": False, "reason": _TEXT, "actor": "one",
+                      "business_date": DAY}],
+    "claim_letter": [{"claim_id": "C1", "business_date": DAY}],
     "sending_stop": [{"number": 1, "actor": "one", "reason": _TEXT, "business_date": DAY}],
     "sending_resume": [{"number": 1, "actor": "two", "reason": _TEXT, "business_date": DAY}],
+    "handler_roster": [{"party": p, "number": 1, "content": "[]", "certificate_sha256": digest, "actor": "one",
+                        "business_date": DAY} for p, digest in (("ward", None), ("bank", _TEXT))],
+    "handler_confirmation": [{"party": "bank", "organisation": "", "what": w, "content_sha256": _TEXT,
+                              "evidence": _TEXT, "actor": "one", "business_date": DAY}
+                             for w in ("training", "consent")],
+    "incident": [{"number": 1, "party": "bank", "kind": "accident", "what": _TEXT, "actor": "one",
+                  "business_date": DAY}],
+    "incident_step": [{"number": 1, "step": "notice", "actor": "one", "note": _TEXT, "business_date": DAY}],
+    "former_whereabouts": [
+        {"person_id": _person(Entitlement.HELD), "dataset": _TEXT, "address": _TEXT, "until": DAY}
+    ],
+    "municipal_letter": [
+        {"name": f"letter {receipt}", "municipality": _TEXT, "people": 1, "blanks": 0, "sha256": _TEXT,
+         "business_date": DAY, "posted_on": DAY if receipt else None, "posted_by": "one" if receipt else None,
+         "receipt_number": receipt} for receipt in (None, "12345678901")
+    ],
+    "municipal_notice": [{"letter": "letter None", "person_id": _person(Entitlement.PAID), "paid": True}],
     "erasure": [
         {"number": n, "planned_on": DAY, "drafter": "one", "content": "{}", "state": state,
          "certified_on": DAY if state == "certified" else None,

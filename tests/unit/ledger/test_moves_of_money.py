@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import KyufuError
 from pipelines.ledger.balance import take_balance
-from pipelines.ledger.payments import payable
+from pipelines.ledger.payable import payable
 from pipelines.ledger.store import Ledger, verify_chain
 from tests.unit.ledger.ledger_world import (
     AMOUNT,
@@ -129,7 +129,7 @@ class Campaign:
             balance = take_balance(connection, self.ledger.programme)
             waiting = {
                 p
-                for payment in payable(connection, self.ledger.programme, str)
+                for payment in payable(connection, self.ledger.programme, str).payments
                 for p in payment.people
             }
         assert balance.faults == ()

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import payments, people, tables
 from pipelines.ledger.balance import assert_balanced, take_balance
-from pipelines.ledger.payments import content_hash, payable
+from pipelines.ledger.payable import payable
+from pipelines.ledger.payments import content_hash
 from pipelines.ledger.states import Batch, Entitlement
 from tests.unit.ledger.ledger_world import (
     AMOUNT,
@@ -38,7 +39,7 @@ def family(ledger):
 
 def _payable(ledger):
     with ledger.read() as connection:
-        return payable(connection, ledger.programme, str)
+        return payable(connection, ledger.programme, str).payments
 
 
 def _balance(ledger):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.ledger import payments, results, tables
 from pipelines.ledger.balance import take_balance
-from pipelines.ledger.payments import payable
+from pipelines.ledger.payable import payable
 from pipelines.ledger.results import Choice, Fault
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import verify_chain
@@ -134,7 +134,7 @@ def test_f19_after_the_limit_what_has_no_result_is_unknown_and_not_paid_again(le
     assert give_up(DAY + limit + timedelta(days=2)) == 0
     assert _everything(ledger) == before
     with ledger.read() as connection:
-        assert payable(connection, ledger.programme, str) == []
+        assert payable(connection, ledger.programme, str).payments == []
         unknown = results.unknown_payments(connection, ledger.programme)
     assert unknown == {p.payment_key: (1, AMOUNT) for p in batch.payments[1:]}
     _balance(ledger)
@@ -240,7 +240,7 @@ def test_f19_a_return_and_then_paid_contradicts_and_nobody_is_paid_again_meanwhi
     assert found.faults == {Fault.CONTRADICTS: 1}
     assert _state(ledger, first) == "approved"  # the batch that was not sent is taken back
     with ledger.read() as connection:
-        assert payable(connection, ledger.programme, str) == []
+        assert payable(connection, ledger.programme, str).payments == []
         state = sa.select(tables.batch.c.state).filter_by(batch_id=again.batch_id)
         assert connection.execute(state).scalar_one() == "rejected"
     _balance(ledger)
@@ -250,7 +250,7 @@ def test_f19_a_return_and_then_paid_contradicts_and_nobody_is_paid_again_meanwhi
         results.apply_decision(
             connection, ledger.programme, first.payment_key, Choice.DISMISS, "result:1", DAY
         )
-        assert len(payable(connection, ledger.programme, str)) == 1
+        assert len(payable(connection, ledger.programme, str).payments) == 1
 
 
 def test_a_result_for_a_batch_that_is_not_sent_stops_it(ledger):
@@ -261,7 +261,7 @@ def test_a_result_for_a_batch_that_is_not_sent_stops_it(ledger):
     assert found.faults == {Fault.NOT_SENT: 1}
     assert states(ledger) == {one: "approved"}
     with ledger.read() as connection:
-        assert payable(connection, ledger.programme, str) == []
+        assert payable(connection, ledger.programme, str).payments == []
 
 
 # the bank's later return
@@ -371,7 +371,7 @@ def test_who_was_approved_anew_is_paid_by_the_first_payment_and_not_again(ledger
     _decide(ledger, first, Choice.PAID)
     assert set(states(ledger).values()) == {"paid"}
     with ledger.read() as connection:
-        assert payable(connection, ledger.programme, str) == []
+        assert payable(connection, ledger.programme, str).payments == []
     _balance(ledger)
 
 

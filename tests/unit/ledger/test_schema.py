@@ -1,11 +1,14 @@
 """The ledger's tables: the migrations make exactly what the code thinks, and the database itself keeps the promises."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
@@ -107,6 +110,26 @@ def test_opening_a_ledger_migrates_it_once(unmigrated):
                 == 0
             )
         engine.dispose()
+
+
+def test_opening_a_ledger_of_the_newest_schema_waits_for_no_writer(unmigrated):
+    engine = open_ledger(unmigrated)
+    with engine.begin() as writing:
+        writing.execute(sa.delete(tables.batch))
+        open_ledger(unmigrated).dispose()
+    engine.dispose()
+
+
+def test_the_newest_migration_is_told_by_its_number():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert [script.revision for script in scripts] == [
+        Path(script.path).name[:4] for script in scripts
+    ]
+    assert [script.revision for script in scripts] == sorted(
+        (s.revision for s in scripts), reverse=True
+    )
 
 
 def _insert(ledger, table, **values):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.ledger import payments, people, results, tables
 from pipelines.ledger.engine import open_engine, open_ledger
+from pipelines.ledger.payable import payable
 from pipelines.ledger.payments import Declared
 from pipelines.ledger.results import ResultFile
 from pipelines.ledger.states import Batch
@@ -57,6 +58,7 @@ class Office:
                 },
             )
             found = relations(case, f"{self.today:%Y%m%d}")
+            found["claim"] = step._name_newest(connection, PROGRAMME.id, found["claim"])
             found["earlier_claim"] = step._earlier_claims(connection, PROGRAMME.id, found["claim"])
             named = step._people_of_named(
                 connection, PROGRAMME.id, found["claim"], found["earlier_claim"]
@@ -73,7 +75,7 @@ class Office:
         """Pay everything approved; the bank returns the payments of the named people."""
         programme = PROGRAMME.id
         with self.ledger.write() as connection:
-            drafted = tuple(payments.payable(connection, programme, str))
+            drafted = tuple(payable(connection, programme, str).payments)
             batch = f"B{self.today}"
             declared = Declared(
                 batch, f"{batch}.txt", self.today, drafted, "", payments.content_hash(drafted)
@@ -188,6 +190,34 @@ def test_a_chain_of_corrections_over_days(office):
         "P3": "superseded",
         "P4": "paid",
     }
+
+
+def test_a_correction_that_names_the_first_claim_takes_the_newest_ones_place(office):
+    desk = office()
+    desk.day("P1 | postal | new              | 太郎 | A | 太郎 花子 | code=01")
+    desk.day("P2 | postal | correction of P1 | 太郎 | A | 太郎 花子 | code=02")
+    desk.day("P3 | postal | correction of P1 | 太郎 | - | 太郎 花子 |")
+    states = desk.day("P4 | postal | correction of P1 | 太郎 | A | 太郎 花子 |")
+    assert states == {"太郎": "approved", "花子": "approved"}
+    assert desk.outcomes() == {
+        **dict.fromkeys(("P1", "P2", "P3"), "superseded"), "P4": "paid"
+    }  # fmt: skip
+
+
+def test_a_withdrawal_that_names_the_first_claim_takes_the_newest_one_out(office):
+    desk = office()
+    desk.day("P1 | postal | new              | 太郎 | A | 太郎 花子 | code=01")
+    desk.day("P2 | postal | correction of P1 | 太郎 | A | 太郎 花子 | code=02")
+    states = desk.day("P3 | postal | withdrawal of P1 | 太郎 | A | |")
+    assert states == {"太郎": "unclaimed", "花子": "unclaimed"}
+
+
+def test_what_another_persons_correction_has_taken_is_not_followed(office):
+    desk = office()
+    desk.day("P1 | postal | new              | 太郎 | A | 太郎 花子 | code=01")
+    desk.day("P2 | postal | correction of P1 | 花子 | A | 太郎 花子 |")
+    with desk.ledger.read() as connection:
+        assert step._corrections_of(connection, PROGRAMME.id, {"P1"}) == {}
 
 
 def test_a_box_marked_by_mistake_is_undone_by_a_correction_not_by_a_second_claim(office):

@@ -1,12 +1,24 @@
 """The customer barcode: published cases, then each rule of the manual."""
 
+import random
 import re
+import string
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import zint
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipelines.outputs.barcode import display_number, encode, encode_codes, extract
+from pipelines.outputs.barcode import (
+    BARS,
+    check_character,
+    display_number,
+    encode,
+    extract,
+)
+from pipelines.outputs.barcode_columns import encode_codes
 from pipelines.outputs.postal_towns import kanji_to_number
 
 CASES = Path(__file__).parents[2] / "cases" / "barcode_cases.tsv"
@@ -132,6 +144,131 @@ def test_columns_are_encoded_alike() -> None:
         None,
         "start 1 6 0 0 0 2 3" + " CC4" * 13 + " CC5 stop",
     ]
+
+
+_PARTS = (
+    *(
+        "東京都新宿区西新宿",
+        "新宿区西新宿",
+        "東京都新宿区",
+        "東京都千代田区三番町",
+        "北海道札幌市東区北六条東",
+    ),
+    *(
+        "６丁目",
+        "２６番",
+        "１２－３０５号",
+        "一丁目",
+        "三番地の四",
+        "二の三",
+        "23階",
+        "10F",
+        "Ｂ棟",
+        "A&b",
+        "・",
+        "ビル",
+    ),
+    *("・", "ビル", "　", "0", "１", "-", "ー", "①", "ß", "々", "第二見本荘", "🏠", "﨑"),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [
+                    "1600023",
+                    "160-0023",
+                    "1600000",
+                    "1020075",
+                    "0600906",
+                    "1608484",
+                    "6048152",
+                    "９",
+                    "",
+                ]
+            ),
+            st.lists(st.sampled_from(_PARTS), max_size=8).map("".join) | st.text(max_size=6),
+        ),
+        max_size=6,
+    )
+)
+def test_a_column_is_encoded_as_each_address_alone(pairs: list[tuple[str, str]]) -> None:
+    codes = [code for code, _ in pairs]
+    texts = [address for _, address in pairs]
+    expected = [None if (one := encode(*pair)) is None else str(one) for pair in pairs]
+    assert (
+        encode_codes(pa.array(codes, pa.string()), pa.array(texts, pa.string())).to_pylist()
+        == expected
+    )
+
+
+PUBLISHED_ELSEWHERE = [
+    ("0140113", "秋田県仙北郡仙北町堀見内 南田茂木 添60－1", "60-1", "CC8"),
+    ("0270203", "岩手県宮古市大字津軽石第二十一地割大淵川480", "21-480", "CC5"),
+    ("5900016", "大阪府堺市堺区中田出井町四丁六番十九号", "4-6-19", "CC2"),
+    ("5900016", "大阪府堺市中田出井町四丁目六番十九号", "4-6-19", "CC2"),
+    ("0800831", "北海道帯広市稲田町南七線　西28", "7-28", "CC7"),
+    ("6500046", "神戸市中央区港島中町9丁目7－6　郵便シティA棟1F1号", "9-7-6A1-1", "5"),
+    ("9100067", "福井県福井市新田塚3丁目80-25　J1ビル2-B", "3-80-25J1-2B", "9"),
+    ("1000013", "東京都千代田区霞が関1丁目3番2号　郵便プラザ503室", "1-3-2-503", "9"),
+]
+
+
+@pytest.mark.parametrize(("postal_code", "address", "number", "check"), PUBLISHED_ELSEWHERE)
+def test_cases_of_the_manual_that_are_not_in_the_list(
+    postal_code: str, address: str, number: str, check: str
+) -> None:
+    barcode = encode(postal_code, address)
+    assert barcode is not None
+    assert display_number(postal_code, address) == number
+    assert barcode.codes[-2] == check
+
+
+def bars_of_libzint(text: str) -> str:
+    """What libzint draws for a ready string: each bar by where it begins and ends."""
+    symbol = zint.Symbol()
+    symbol.symbology = zint.Symbology.JAPANPOST
+    symbol.encode(text)
+    symbol.buffer_vector()
+    vector = symbol.vector
+    rectangles = sorted((r.x, r.y, r.height) for r in vector.rectangles)
+    heights = {(y, height) for _, y, height in rectangles}
+    top = min(y for y, _ in heights)
+    bottom = max(y + height for y, height in heights)
+    kinds = {(True, True): "1", (True, False): "2", (False, True): "3", (False, False): "4"}
+    return "".join(
+        kinds[abs(y - top) < 0.1, abs(y + height - bottom) < 0.1] for _, y, height in rectangles
+    )
+
+
+def bars_of_codes(text: str) -> str:
+    places = [code for char in text for code in _letter(char)]
+    body = tuple([*places, *["CC4"] * 20][:20])
+    return "".join(BARS[code] for code in ("start", *body, check_character(body), "stop"))
+
+
+def _letter(char: str) -> tuple[str, ...]:
+    if not char.isalpha():
+        return (char,)
+    group, digit = divmod(ord(char) - ord("A"), 10)
+    return (f"CC{group + 1}", str(digit))
+
+
+def test_bars_are_those_of_libzint() -> None:
+    chance = random.Random(20200427)
+    letters = string.ascii_uppercase
+    texts = ["26300233-30-8-403", "62300116-7LB106", "Z", *letters]
+    for _ in range(2000):
+        text, room = "", 20
+        while room > 0 and chance.random() > 0.03:
+            char = chance.choice(string.digits * 2 + "--" + letters)
+            room -= len(_letter(char))
+            text += char if room >= 0 else ""
+        texts.append(text or "0")
+    for text in texts:
+        assert bars_of_codes(text) == bars_of_libzint(text)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Application forms: nobody dropped, and every printed field compared with the register."""
 
+import csv
+import io
+
 import pyarrow as pa
 import pytest
 
 from pipelines.outputs._csv import CsvError, CsvProfile
 from pipelines.outputs.barcode import encode
 from pipelines.outputs.forms import FormsError, FormsProfile, build_forms, heading
-from pipelines.outputs.forms_check import compare_forms, read_forms
+from pipelines.outputs.forms_check import compare_forms, count_rows, read_forms, restore
+from pipelines.outputs.print_characters import CharacterSet
 
 NAMES = (
     *("household_id", "resident_id", "name_kana", "name_kanji", "relationship", "birth_date"),
@@ -59,15 +63,15 @@ def test_one_row_a_household_and_further_rows_for_further_members() -> None:
         ("H2", "1", "21", ""),
     ]
     assert rows[0][:2] == ["H3", "1600022"]
-    assert rows[1][6:8] == [str(encode("1600023", ADDRESS)), "3"]
+    assert rows[1][6:9] == [str(encode("1600023", ADDRESS)), "3", ""]
     assert rows[2][:5] == ["H1", "1600023", ADDRESS, "", "世帯主H1"]
 
 
 def test_total_only_if_asked() -> None:
     asked = FormsProfile(amount_yen_per_person=100_000)
     rows = cells(build_forms(PEOPLE, asked))
-    assert rows[0][8] == "給付額"
-    assert rows[2][8] == "300000"
+    assert rows[0][9] == "給付額"
+    assert rows[2][9] == "300000"
     assert compare_forms(PEOPLE, build_forms(PEOPLE, asked), asked) == []
     assert "給付額" not in heading(SMALL)
     wrong = build_forms(PEOPLE, asked).replace(b",300000,", b",200000,")
@@ -82,6 +86,7 @@ def test_total_only_if_asked() -> None:
         FormsProfile(max_members=1),
         FormsProfile(CsvProfile("cp932", "\n")),
         FormsProfile(CsvProfile("utf-8-sig")),
+        FormsProfile(CsvProfile("cp932", quotes_all=True), max_members=2),
     ],
 )
 def test_file_holds_what_the_register_holds(profile: FormsProfile) -> None:
@@ -137,9 +142,9 @@ def test_character_the_encoding_cannot_hold_is_placed_and_not_shown() -> None:
         (",21,", ",99,", "register row 1: is on no form"),
         (",21,", ",11,", "file row 5: 住民番号1: was printed before"),
         (",1,13,カナ13", ",1,13,カナ13", ""),
-        ("stop,3,13", "stop,2,13", "file row 4: 世帯人数: is wrong"),
+        ("stop,3,,13", "stop,2,,13", "file row 4: 世帯人数: is wrong"),
         ("H1,2,", "H1,1,", "file row 4: 行: is wrong"),
-        ("CC4 CC8 stop,1,21", "CC4 CC7 stop,1,21", "file row 5: カスタマバーコード"),
+        ("CC4 CC8 stop,1,,21", "CC4 CC7 stop,1,,21", "file row 5: カスタマバーコード"),
     ],
 )
 def test_every_misprint_is_found(old: str, new: str, difference: str) -> None:
@@ -186,6 +191,74 @@ def test_register_with_one_number_twice_is_found() -> None:
 def test_file_that_is_no_forms_file(change, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(CsvError, match=message):
         read_forms(change(build_forms(PEOPLE, SMALL)), SMALL)
+
+
+RARE = register(
+    person("H1", "11", name_kanji="𠮷田　髙子", head_name_kanji="𠮷田　髙子"),
+    person("H1", "12", name_kanji="𠮷田　葛\U000e0101実", head_name_kanji="𠮷田　髙子"),
+    person("H1", "13", name_kanji="𠮷田　\ue001\ue000", head_name_kanji="𠮷田　髙子"),
+    person("H2", "21", name_kanji="𠮷田〓", address_supplement="A〜B"),
+)
+PRINTER = FormsProfile(
+    CsvProfile("cp932"),
+    max_members=2,
+    characters=CharacterSet("cp932", "cp932", keeps_gaiji=False, own={"\ue001": "辻"}),
+)
+
+
+def test_what_the_printer_has_not_is_printed_by_the_rule_and_the_original_is_kept() -> None:
+    data = build_forms(RARE, PRINTER)
+    _, *rows = csv.reader(io.StringIO(data.decode("cp932"), newline=""))
+    assert [row[4] for row in rows] == ["吉田　髙子", "吉田　髙子", "世帯主H2"]
+    assert [row[3] for row in rows] == ["", "", "A～B"]
+    assert [(row[11], row[16]) for row in rows] == [
+        ("吉田　髙子", "吉田　葛実"),
+        ("吉田　辻〓", ""),
+        ("吉田〓", ""),
+    ]
+    assert [row[8] for row in rows] == [
+        "世帯主漢字氏名:1=U+20BB7 漢字氏名1:1=U+20BB7 漢字氏名2:1=U+20BB7 漢字氏名2:4=U+845B+E0101",
+        "世帯主漢字氏名:1=U+20BB7 漢字氏名1:1=U+20BB7 漢字氏名1:4=U+E001 漢字氏名1:5=U+E000",
+        "方書:2=U+301C 漢字氏名1:1=U+20BB7",
+    ]
+    assert compare_forms(RARE, data, PRINTER) == []
+    restored, wrong = restore(read_forms(data, PRINTER), PRINTER)
+    assert not wrong
+    assert restored["name_kanji"].to_pylist() == RARE["name_kanji"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ("吉田　葛実", "佶田　葛実", "file row 2: 漢字氏名2: is not what the register says"),
+        (
+            "吉田　葛実",
+            "佶田　葛実",
+            "file row 2: 置換文字: a character is not printed by the rule",
+        ),
+        ("漢字氏名2:1=U+20BB7", "漢字氏名2:1=U+5409", "file row 2: 置換文字: a character is not"),
+        (" 漢字氏名2:1=U+20BB7", "", "file row 2: 漢字氏名2: is not what the register says"),
+        ("漢字氏名2:1=", "漢字氏名2:9=", "file row 2: 置換文字: a note names a place"),
+        ("漢字氏名2:1=", "氏名2:1=", "file row 2: 置換文字: a note names a cell"),
+        ("漢字氏名2:1=", "漢字氏名2=", "file row 2: 置換文字: a note cannot be read"),
+        ("U+845B+E0101", "U+", "file row 2: 置換文字: a note cannot be read"),
+        ("U+845B+E0101", "U+FFFFFF", "file row 2: 置換文字: a note names no character"),
+        ("吉田　葛実", "吉田　\ue005実", "file row 2: 漢字氏名2: has a character that the printer"),
+    ],
+)
+def test_a_wrong_replacement_is_found(old: str, new: str, difference: str) -> None:
+    data = build_forms(RARE, PRINTER).decode("cp932").replace(old, new).encode("cp932")
+    found = compare_forms(RARE, data, PRINTER)
+    assert any(text.startswith(difference) for text in found), found
+    assert not any("田" in text for text in found)
+
+
+def test_rows_are_counted_whatever_stands_in_quotes() -> None:
+    people = register(person("H1", "1", address_supplement='A\r\n"B"'), person("H2", "2"))
+    for profile in (SMALL, FormsProfile(CsvProfile("cp932", "\n", quotes_all=True))):
+        data = build_forms(people, profile)
+        assert count_rows(data, profile) == 2
+        assert compare_forms(people, data, profile) == []
 
 
 @pytest.mark.parametrize("setting", [{"max_members": 0}, {"amount_yen_per_person": 0}])

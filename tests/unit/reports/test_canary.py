@@ -2,15 +2,13 @@
 
 import html
 import json
-import subprocess
-import sys
 from urllib.parse import quote
 
 import pytest
 
 from pipelines.steps import reports
 from schemas.datasets import DATASETS
-from tests.campaign_home import environment
+from tests.kyufu_process import run_kyufu
 from tests.unit.reports.report_world import (
     CANARIES,
     CANARY,
@@ -41,18 +39,9 @@ def c(tmp_path_factory):
     refuse_everything(opened, LAST)
     for day in (EARLIER, DAY, LAST):
         reports.write(opened, day)
-    command = [
-        *(sys.executable, "-m", "pipelines.cli", "report", "--profile"),
-        *("--home", str(opened.home), "--programme", str(PROGRAMME)),
-    ]
-    done = subprocess.run(
-        command,
-        env=environment(KYUFU_INPUTS=str(opened.settings.inputs)),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    where = ("--home", str(opened.home), "--programme", str(PROGRAMME))
+    inputs = str(opened.settings.inputs)
+    done = run_kyufu("report", "--profile", *where, KYUFU_INPUTS=inputs)
     assert done.returncode == 0, done.stdout + done.stderr
     yield opened
     opened.ledger.engine.dispose()

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from pipelines.ledger import people, tables
+from pipelines.ledger import incidents, mail, people, tables
 from pipelines.ledger.balance import take_balance
+from pipelines.ledger.incidents import Kind
 from pipelines.ledger.states import Entitlement
 from pipelines.programme import ROOT, load_programme
 from pipelines.reports import pages
@@ -65,6 +66,29 @@ def test_who_was_written_to_and_who_claimed(sheet):
     ]  # fmt: skip
 
 
+def test_the_wards_letters_and_what_came_back_are_counted(ledger):  # noqa: F811
+    (person,) = ledger_world.open_people(ledger, 1)
+    sheets = [
+        mail.Mailing(f"{kind}{n}", kind, "household", person, (person,), "", f"{kind}.pdf", 1)
+        for kind, n in (("form", 1), ("decision", 1), ("decision", 2))
+    ]
+    with ledger.write() as connection:
+        mail.enter(connection, ledger.programme, sheets, BEFORE)
+        mail.mark_sent(connection, ledger.programme, ["form.pdf"], BEFORE)
+        mail.mark_sent(connection, ledger.programme, ["decision.pdf"], DAY)
+        mail.enter_return(connection, ledger.programme, "form1", "moved", DAY, "operator", DAY)
+        balance = take_balance(connection, ledger.programme)
+        programme = FILE.model_copy(
+            update={"benefit": FILE.benefit.model_copy(update={"id": ledger.programme})}
+        )
+        found = read_day_sheet(connection, programme, DAY, balance, [], [])
+    assert [(c.title, c.today, c.total) for c in found.letters if c.total] == [
+        ("申請書", 0, 1), ("給付決定通知", 2, 2), ("返戻(委託先の発送分を含む)", 1, 1)
+    ]  # fmt: skip
+    assert dict(found.needed)["返戻されたまま対応していない郵便物(kyufu mail list --returned)"] == 1
+    assert "返戻(委託先の発送分を含む)" in pages.render_day(found).decode()
+
+
 def test_whoever_waits_is_counted_under_each_reason_and_by_age(sheet):
     assert [title for _, title in AGES][:2] == ["7日以内", "8〜14日"]
     assert {(h.code, h.by_age) for h in sheet.held} == {
@@ -82,6 +106,7 @@ def test_money_and_people_are_where_the_ledger_has_them(sheet):
 
 def test_what_needs_a_person_is_named_and_nothing_else(sheet):
     assert dict(sheet.needed) == {
+        "名簿・研修・再委託の承諾が登録されていない相手先(kyufu roster list)": 3,
         "保留・不備の人の確認(kyufu holds list)": 2,
         "振込不能の人(口座の訂正を求める)": 1,
         "届いていない・古い・拒否されたままの名簿": 1,
@@ -138,3 +163,23 @@ def test_a_delivery_that_nobody_acknowledged_in_time_needs_a_person(ledger):  # 
         )
     assert late not in on_the_day
     assert afterwards[late] == 1
+
+
+def test_an_incident_needs_a_person_first_and_more_so_when_a_step_is_overdue(ledger):  # noqa: F811
+    ledger_world.open_people(ledger, 1)
+    programme = FILE.model_copy(
+        update={"benefit": FILE.benefit.model_copy(update={"id": ledger.programme})}
+    )
+    with ledger.write() as connection:
+        incidents.open_incident(
+            connection, ledger.programme, "bank", Kind.SUSPICION, "疑い", None, None, "one", BEFORE
+        )
+        balance = take_balance(connection, ledger.programme)
+        on_the_day, afterwards = (
+            read_day_sheet(connection, programme, day, balance, [], []).needed
+            for day in (BEFORE, DAY)
+        )
+    first = ("事故・事故のおそれで送付を止めている相手先の対応(kyufu incident list)", 1)
+    assert on_the_day[0] == afterwards[0] == first
+    assert ("うち手続の期限を過ぎたもの", 1) not in on_the_day
+    assert ("うち手続の期限を過ぎたもの", 1) in afterwards

@@ -61,9 +61,12 @@ def send_changes(c, *rows, day=DAY):
     return register.receive_changes(c, day)
 
 
-def send_claims(c, day, dates):
-    """Everybody's own claim; dates: who -> (received_on, postmarked_on)."""
-    claim_rows = [CLAIM.format(n, NAMES[n], *written) for n, written in dates.items()]
+def send_claims(c, day, dates, lacks=None):
+    """Everybody's own claim; dates: who -> (received_on, postmarked_on); lacks: who -> deficiency code."""
+    claim_rows = [
+        CLAIM.format(n, NAMES[n], *written) + (lacks or {}).get(n, "")
+        for n, written in dates.items()
+    ]
     member_rows = [MEMBER.format(n, NAMES[n]) for n in dates]
     for name, lines in (("claims", (CLAIMS, *claim_rows)), ("members", (MEMBERS, *member_rows))):
         arrive(c, f"inhouse_{name}_{day:%Y%m%d}.csv", csv_bytes(*lines, encoding="utf-8"), day)

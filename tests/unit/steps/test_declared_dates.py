@@ -11,6 +11,7 @@ from pipelines.intake.layouts import load_layout, map_dates
 from pipelines.ledger import people
 from pipelines.matching.claims import claim_relation
 from pipelines.matching.persons import Protection
+from pipelines.outputs.forms import FormsProfile
 from pipelines.steps import approvals, claims, register, welfare
 from pipelines.steps.campaign import Campaign, own_register
 from schemas import forms
@@ -106,7 +107,7 @@ def test_a_late_registration_is_known_by_the_birth_date_that_its_style_says(camp
     (added,) = campaign.additions().to_pylist()
     assert (added["birth_date"], added["date_key"]) == ("5020420", "20200420")
     everybody = campaign.people()
-    lines = own_register(everybody, frozenset({"R0000000005"})).lines
+    lines = own_register(everybody, frozenset({"R0000000005"}), FormsProfile()).lines
     assert len(lines(frozenset({"20200420"}), frozenset())) == 1
 
 

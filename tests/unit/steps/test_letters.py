@@ -1,16 +1,20 @@
-"""After a return: a letter for another account the way the household is served, and paid only as a new attempt."""
+"""Letters after a return and about what claims lack, the way each household is served; who is told of no payment."""
 
 import csv
 import io
+from dataclasses import replace
 from datetime import date
 
 import pytest
 import sqlalchemy as sa
 
 from pipelines.disclosure.guard import DisclosureRefused, Guard, Register
-from pipelines.ledger import people, tables
+from pipelines.ledger import mail, people, tables
+from pipelines.ledger.mail import Mailing
+from pipelines.ledger.store import Move, move
+from pipelines.matching.findings import FINDINGS
 from pipelines.matching.persons import Protection
-from pipelines.steps import approvals, claims, letters, outbox, payments
+from pipelines.steps import approvals, claims, letters, non_payment, outbox, payments
 from tests.unit.intake.intake_world import arrive, csv_bytes
 from tests.unit.steps.dated_world import (
     CLAIM,
@@ -48,62 +52,77 @@ def _guard(c, *protected):
     days = {source.dataset: LISTS_DAY for source in c.programme.list_sources}
     ids = frozenset(protected)
     own = Register(lambda _births, _households: (), lambda: ())
-    return Guard(ids, ids, (), days, 0, lambda _people: own)
+    return Guard(ids, lambda: ids, tuple, days, 0, lambda _people: own)
 
 
 def _write(c, *protected, day=NEXT):
-    """The day's letters: name of the release -> its rows."""
+    """(name of the contractor's release -> its rows, the ward's drafts, why the contractor got none)."""
     with c.ledger.write() as connection:
         rows = letters.unwritten(connection, c.programme.id)
-        names, refused = letters.build(c, connection, _guard(c, *protected), rows, day)
+        lacking = letters.deficient(connection, c.programme.id)
+        names, drafts, refused = letters.build(
+            c, connection, _guard(c, *protected), rows, lacking, day
+        )
     found = {}
     for name in names:
         text = outbox.read_payload(c, name).decode("utf-8-sig")
         found[name] = list(csv.DictReader(io.StringIO(text)))
-    return found, refused
+    return found, drafts, refused
+
+
+def _households(found):
+    return {name: [row["household_id"] for row in rows] for name, rows in found.items()}
+
+
+def _addressed(drafts):
+    return [(draft.kind, draft.addressee[-1]) for draft in drafts]
 
 
 def test_everybody_who_was_returned_is_written_to_once_the_way_they_are_served(returned):
-    found, refused = _write(returned)
-    households = {name: [r["household_id"] for r in rows] for name, rows in found.items()}
-    assert households == {
-        "notices_account_20200519.csv": ["0000000001", "0000000002"],
-        "inhouse_account_20200519.csv": ["0000000003", "0000000004"],
-    }
+    found, drafts, refused = _write(returned)
+    assert _households(found) == {"notices_account_20200519.csv": ["0000000001", "0000000002"]}
+    assert _addressed(drafts) == [("account", "3"), ("account", "4")]
     assert refused is None
     (row, _) = found["notices_account_20200519.csv"]
     assert set(row) == set(returned.programme.disclosure("deficiency_letters").fields)
-    assert {r["route"] for r in found["inhouse_account_20200519.csv"]} == {"household"}
-    assert _write(returned, day=LATER) == ({}, None)
+    assert _write(returned, day=LATER) == ({}, [], None)
 
 
 def test_a_protected_persons_letter_never_goes_past_the_contractor(returned):
-    hidden = "東京都新宿区西新宿２丁目８番１号"
-    care = Protection("R0000000001", "evacuation_requests", "evacuation", "linked", "e", hidden)
-    with returned.ledger.write() as connection:
-        people.protect(connection, returned.programme.id, [care], DAY)
-    found, _ = _write(returned, "R0000000001")
-    assert [r["household_id"] for r in found["notices_account_20200519.csv"]] == ["0000000002"]
-    ward = {r["resident_id"]: r for r in found["inhouse_account_20200519.csv"]}
-    assert (ward["0000000001"]["route"], ward["0000000001"]["mailing_address"]) == (
-        "person",
-        hidden,
-    )
-    assert [ward[f"000000000{n}"]["mailing_address"] for n in (3, 4)] == ["", ""]
+    found, drafts, _ = _write(returned, "R0000000001")
+    assert _households(found) == {"notices_account_20200519.csv": ["0000000002"]}
+    assert _addressed(drafts) == [("account", "1"), ("account", "3"), ("account", "4")]
 
 
 def test_after_the_contractors_period_the_ward_writes_all_and_it_is_told(returned):
-    found, refused = _write(returned, day=CLOSED)
-    assert {name: len(rows) for name, rows in found.items()} == {"inhouse_account_20200910.csv": 4}
+    found, drafts, refused = _write(returned, day=CLOSED)
+    assert found == {}
+    assert [who for _, who in _addressed(drafts)] == ["1", "2", "3", "4"]
     assert "期間" in refused
 
 
+@pytest.mark.parametrize(
+    ("applicant", "ids", "protected", "to"),
+    [
+        ("A", ("A", "B"), (), "A"),
+        ("A", ("A", "B"), ("A",), "A"),  # the protected person's own claim
+        ("H", ("A", "B"), (), "H"),  # the head claimed for others
+        ("H", ("A", "B"), ("H",), "A"),  # about others: no protected address
+        ("H", ("A", "B"), ("A",), "H"),
+        ("H", ("A",), ("A",), "A"),  # about a protected person alone: never the head
+        (None, ("B", "A"), ("A",), "B"),
+    ],
+)
+def test_whom_a_letter_goes_to(campaign, applicant, ids, protected, to):
+    assert letters.addressee(_guard(campaign, *protected), applicant, ids) == to
+
+
 def test_nothing_is_kept_when_the_letters_may_not_leave(returned):
-    stale = Guard(frozenset(), frozenset(), (), {}, 0, None)
+    stale = Guard(frozenset(), frozenset, tuple, {}, 0, None)
     with returned.ledger.read() as connection:
         rows = letters.unwritten(connection, returned.programme.id)
     with pytest.raises(DisclosureRefused), returned.ledger.write() as connection:
-        letters.build(returned, connection, stale, rows, NEXT)
+        letters.build(returned, connection, stale, rows, [], NEXT)
     with returned.ledger.read() as connection:
         assert len(letters.unwritten(connection, returned.programme.id)) == 4
 
@@ -144,16 +163,120 @@ def test_who_is_returned_twice_is_written_to_about_each_return_once(returned):
     _write(returned)
     _correct(returned, NEXT)
     settle(returned, send_to_bank(returned, NEXT), paid=False, day=LATER)
-    found, _ = _write(returned, day=LATER)
-    assert {n: [r["household_id"] for r in rows] for n, rows in found.items()} == {
-        "inhouse_account_20200520.csv": ["0000000001"]
-    }
+    found, drafts, _ = _write(returned, day=LATER)
+    assert found == {}
+    assert _addressed(drafts) == [("account", "1")]
 
 
 def test_two_returns_before_the_letter_make_one_letter(returned):
     _correct(returned, NEXT)
     settle(returned, send_to_bank(returned, NEXT), paid=False, day=LATER)
-    found, _ = _write(returned, day=LATER)
-    written = [r["household_id"] for rows in found.values() for r in rows]
-    assert sorted(written) == ["0000000001", "0000000002", "0000000003", "0000000004"]
-    assert _write(returned, day=CLOSED) == ({}, None)
+    found, drafts, _ = _write(returned, day=LATER)
+    written = [
+        *(h[-1] for rows in _households(found).values() for h in rows),
+        *(w for _, w in _addressed(drafts)),
+    ]
+    assert sorted(written) == ["1", "2", "3", "4"]
+    assert _write(returned, day=CLOSED) == ({}, [], None)
+
+
+# what claims lack
+
+
+@pytest.fixture
+def lacking(campaign):
+    """Four deficient claims, the first two by post; 1 lacks proof of identity, 2 something that has no text."""
+    send_claims(
+        campaign,
+        DAY,
+        dict.fromkeys(NAMES, ("5020518", "")),
+        lacks={1: "01", 2: "99", 3: "03", 4: "02"},
+    )
+    claims.match_and_decide(campaign, DAY)
+    return campaign
+
+
+def test_who_waits_for_a_correction_is_told_once_what_lacks(lacking):
+    found, drafts, _ = _write(lacking)
+    assert found == {}
+    texts = lacking.programme.mail
+    assert [(d.kind, d.reference, d.rows) for d in drafts] == [
+        ("deficiency", f"P{n}", (("お願い", text),))
+        for n, text in (
+            (1, texts.deficiencies["01"]), (2, texts.deficiency_default), (3, texts.deficiencies["03"]),
+            (4, texts.deficiencies["02"]),
+        )
+    ]  # fmt: skip
+    assert _write(lacking, day=LATER) == ({}, [], None)
+
+
+def test_after_a_postal_claim_the_contractor_tells_what_lacks(lacking, monkeypatch):
+    about = letters._about_claims
+    monkeypatch.setattr(
+        letters, "_about_claims",
+        lambda *given: [replace(x, channel="postal") if x.reference in ("P1", "P2") else x for x in about(*given)],
+    )  # fmt: skip
+    found, drafts, _ = _write(lacking, "R0000000002")
+    ((name, (row,)),) = found.items()
+    assert (name, row["household_id"]) == ("notices_deficient_20200519.csv", "0000000001")
+    assert row["lacking"] == lacking.programme.mail.deficiencies["01"]
+    assert [who for _, who in _addressed(drafts)] == ["2", "3", "4"]
+
+
+# non-payment
+
+
+def _decline(c, codes, *numbers, state="declined"):
+    moves = [Move(f"R{n:010d}", state, f"P{n}", codes) for n in numbers]
+    with c.ledger.write() as connection:
+        move(connection, c.programme.id, moves, "steward", "", DAY)
+        return non_payment.drafts(c, connection)
+
+
+def test_who_is_declined_is_told_the_codes_reason_and_once(lacking):
+    (notice,) = _decline(lacking, "LATE", 1)
+    reason = lacking.programme.non_payment.reasons["LATE"]
+    assert (notice.kind, notice.addressee, notice.rows) == (
+        "non_payment", "R0000000001", (("対象者", "見本一子"), ("理由", reason))
+    )  # fmt: skip
+    sheet = Mailing(
+        "N1", notice.kind, "household", notice.addressee, notice.people, notice.reference, "x", 1
+    )
+    with lacking.ledger.write() as connection:
+        mail.enter(connection, lacking.programme.id, [sheet], DAY)
+        assert non_payment.drafts(lacking, connection) == []
+
+
+def test_who_asked_for_nothing_is_told_nothing(lacking):
+    assert _decline(lacking, "MEMBER_NOT_WANTED", 1) == []
+    assert len(_decline(lacking, "LATE;MEMBER_NOT_WANTED", 2)) == 1
+
+
+def test_a_protected_person_is_not_told_of_somebody_elses_claim(lacking):
+    care = Protection("R0000000001", "evacuation_requests", "evacuation", "linked", "e", "x")
+    t = tables.claim
+    with lacking.ledger.write() as connection:
+        people.protect(connection, lacking.programme.id, [care], DAY)
+        other = sa.update(t).filter_by(claim_id="P1").values(applicant_id="R0000000002")
+        connection.execute(other)
+    assert _decline(lacking, "LATE", 1) == []
+
+
+_TELL_OF_OTHERS = (
+    "DUPLICATE_CLAIM", "MEMBER_PROTECTED", "HEAD_PROTECTED", "MEMBER_PAID", "MEMBER_PAID_ELSEWHERE", "SAME_CERTIFICATE",
+    "ACCOUNT_SHARED", "NOT_HEAD", "NOT_OWN_CLAIM", "HEAD_DIED", "MEMBER_NOT_IN_HOUSEHOLD", "CHANGE_IN_QUARANTINE",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("code", _TELL_OF_OTHERS)
+def test_a_reason_that_is_about_somebody_else_is_told_as_no_reason(campaign, code):
+    settings = campaign.programme.non_payment
+    assert non_payment.reason(settings, [code]) == settings.other
+    assert non_payment.reason(settings, [code, "LATE"]) == settings.reasons["LATE"]
+
+
+def test_every_code_has_words_that_reveal_nobody(campaign):
+    for code in FINDINGS:
+        told = non_payment.reason(campaign.programme.non_payment, [code])
+        assert told.endswith("。")
+        assert not [word for word in ("別", "他", "保護", "施設", "世帯", "申請者") if word in told]

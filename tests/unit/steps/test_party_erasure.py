@@ -12,7 +12,7 @@ from pipelines.disclosure.release import make_release
 from pipelines.errors import InputRefused
 from pipelines.ledger import tables
 from pipelines.link.seal import sign
-from pipelines.steps import party_erasure
+from pipelines.steps import party_erasure, rosters
 from tests.link_world import world
 from tests.unit.intake.intake_world import new_campaign
 
@@ -26,6 +26,7 @@ def c(tmp_path):
     """A campaign whose contractor was given two files and was asked."""
     made = new_campaign(tmp_path)
     shutil.copytree(world().pki, made.home / "pki")
+    rosters.rehearse(made, ASKED)
     with made.ledger.write() as connection:
         for name, digest in HELD.items():
             connection.execute(sa.insert(tables.release).values(**_release(made, name, digest)))
@@ -115,7 +116,7 @@ def test_who_can_no_longer_be_asked_over_the_link_is_told(c):
     ],
 )  # fmt: skip
 def test_a_request_can_be_about_nobody_only(c, changes):
-    asked = {"name": "x", "payload": b"{}", "columns": (), "people": frozenset(), "records": 0}
+    asked = {"name": REQUEST, "payload": b"{}", "columns": (), "people": frozenset(), "records": 0}
     with pytest.raises(DisclosureRefused, match="個人に関する内容"):
         make_release(
             c.programme, NOBODY, "erasure_contractor", sum_yen=None, day=ASKED, **{**asked, **changes}

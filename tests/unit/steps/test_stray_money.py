@@ -184,7 +184,8 @@ def test_a_showing_names_the_person_and_is_recorded_and_a_list_names_nobody(wron
             for actor in ("approver1", "approver1", "steward")
         ]
         ((subject, detail),) = connection.execute(listed).all()
-    assert (subject, json.loads(detail)) == ("recovery", {"purpose": "確認", "count": 1})
+    told = {"purpose": "確認", "count": 1, "people": [pseudonym(wrongly_paid, "R0000000001")]}
+    assert (subject, json.loads(detail)) == ("recovery", told)
 
 
 @pytest.mark.parametrize(
