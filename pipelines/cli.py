@@ -59,10 +59,10 @@ app.command()(cli_disclosures.disclosures)
 app.add_typer(cli_letters.letters, name="letters")
 app.command()(cli_rehearse.rehearse_delivery)
 app.add_typer(cli_audit.audit, name="audit")
+app.add_typer(cli_erasure.erasure, name="erasure")
 app.add_typer(cli_roster.roster, name="roster")
 app.add_typer(cli_incident.incident, name="incident")
 app.command()(cli_evidence.evidence)
-app.add_typer(cli_erasure.erasure, name="erasure")
 layout_app = typer.Typer(no_args_is_help=True, help="Layouts: a municipality's columns as data.")
 app.add_typer(layout_app, name="layout")
 
@@ -161,14 +161,13 @@ def status(
 
     c = open_campaign(settings(programme, home), no_link)
     found = read_history(c, resident_id, os_user(), purpose, today())
-    console.print(f"状態: {found.state} {found.codes}\n申請書: {found.form}")
-    console.print(" → ".join(found.steps) or "申請書は未発送です。")
-    for line in (*found.claims, *found.mail):
-        console.print(escape(line))
     console.print(f"状態: {found.state} {found.codes}")
     if not found.events:
         return
     console.print(f"申請書: {found.form}")
+    console.print(" → ".join(found.steps) or "申請書は未発送です。")
+    for line in (*found.claims, *found.mail):
+        console.print(escape(line))
     table = Table("業務日", "状態", "きっかけ", "コード")
     for event in found.events:
         table.add_row(*event)

@@ -204,7 +204,7 @@ class Disclosure(Part):
     id: str
     recipient: str
     basis: str
-    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected", "note"]
+    people: Literal["contractor", "payees", "inhouse", "facility", "nobody", "unprotected"]
     fields: tuple[str, ...]
     derived: dict[str, tuple[str, ...]] = {}
     medium: Literal["lgwan", "paper"]
@@ -212,8 +212,6 @@ class Disclosure(Part):
 
     @model_validator(mode="after")
     def _parents_are_fields(self) -> "Disclosure":
-        if self.people == "note" and (self.fields or self.derived):
-            raise ValueError("a disclosure about nobody has no fields")
         for column, parents in self.derived.items():
             missing = sorted(set(parents) - set(self.fields))
             if missing:
@@ -512,6 +510,21 @@ class Programme(Part):
         return self
 
     @model_validator(mode="after")
+    def _erasures(self) -> "Programme":
+        """Whoever is asked to erase can be asked: over its connection, by a disclosure about nobody."""
+        asking = {d.id for d in self.disclosures if d.people == "nobody"}
+        for party in self.parties:
+            if party.erasure and not party.connection.holds(party.erasure.ask_on):
+                raise ValueError(
+                    f"party {party.id!r} is asked to erase outside its connection {party.connection}"
+                )
+            if party.erasure and f"erasure_{party.id}" not in asking:
+                raise ValueError(
+                    f"party {party.id!r} is asked to erase without a disclosure 'erasure_{party.id}'"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _roster_references(self) -> "Programme":
         organisations = [(WARD, "")]
         for party in self.parties:
@@ -523,21 +536,6 @@ class Programme(Part):
         for what, names in (("roster", [" ".join(n) for n in named]), ("account", accounts)):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what} named twice: {twice}")
-        return self
-
-    @model_validator(mode="after")
-    def _erasures(self) -> "Programme":
-        """Whoever is asked to erase can be asked: over its connection, by a disclosure about nobody."""
-        asking = {d.id for d in self.disclosures if d.people == "note"}
-        for party in self.parties:
-            if party.erasure and not party.connection.holds(party.erasure.ask_on):
-                raise ValueError(
-                    f"party {party.id!r} is asked to erase outside its connection {party.connection}"
-                )
-            if party.erasure and f"erasure_{party.id}" not in asking:
-                raise ValueError(
-                    f"party {party.id!r} is asked to erase without a disclosure 'erasure_{party.id}'"
-                )
         return self
 
     @property

@@ -103,15 +103,13 @@ def final_state(home: Path, url: str | None = None) -> dict[str, object]:
 
 
 def stored_payload(path: Path) -> bytes:
-    """What `HOME/releases/NAME/payload` holds."""
+    """What a file in `HOME/releases/NAME` holds."""
     return AtRest(path.parents[2]).read(OUTGOING_COPIES, path.parent.name, path)
 
 
-def stored_people(payload: Path) -> list[str]:
-    """Whom the release with that payload is about: person ids."""
-    path = payload.with_name("people.json")
-    about = AtRest(path.parents[2]).read(OUTGOING_COPIES, path.parent.name, path)
-    return list(json.loads(about)["people"])
+def store_payload(path: Path, data: bytes) -> None:
+    """Put something else into it, as somebody who has the key could."""
+    AtRest(path.parents[2]).write(OUTGOING_COPIES, path.parent.name, path, data)
 
 
 def copy_home(home: Path, to: Path) -> Path:

@@ -163,10 +163,12 @@ def assert_note(
     """Refuse anything about anybody: such a release is a short note in ASCII, which no name and no address is.
 
     Raises:
-        DisclosureRefused: it names a column or a person, or is not such a note.
+        DisclosureRefused: it names a column or a person, is not such a note, or its disclosure is about somebody.
     """
-    if columns or people or not payload.isascii():
-        raise DisclosureRefused(f"{disclosure.id}: 個人に関する内容は含められません。", "PEOPLE")
+    if disclosure.people != "nobody" or columns or people or not payload.isascii():
+        raise DisclosureRefused(
+            f"{disclosure.id}: 個人に関する内容は含められません。", "NOBODY", people=len(people)
+        )
 
 
 def assert_people(disclosure: Disclosure, guard: Guard, people: frozenset[str]) -> None:

@@ -21,6 +21,7 @@ from pipelines.intake.staging import sha256
 from pipelines.programme import Disclosure, Programme, ProgrammeError
 
 REHEARSAL = "rehearsal_"  # how the name of a rehearsal's delivery begins
+ERASURE = "erasure_request_"  # and of a request to return and to erase, which is about nobody
 _PERMIT = object()
 
 
@@ -101,7 +102,9 @@ def make_release(
     try:
         assert_way(disclosure, to or disclosure.recipient, medium or disclosure.medium)
         assert_period(programme, disclosure, day)
-        if name.startswith(REHEARSAL):
+        if name.startswith(ERASURE):
+            assert_nobody(disclosure, columns, people, payload)
+        elif name.startswith(REHEARSAL):
             _assert_is_rehearsal(people)
         elif disclosure.people == "note":
             assert_note(disclosure, columns, people, payload)

@@ -105,7 +105,11 @@ def who_saw(c: Campaign, resident_id: str, actor: Actor, purpose: str, day: date
         person = _person(c, connection, resident_id)
         if person in protected_ids(connection, c.programme.id):
             actor.assert_may(Act.SHOW_PROTECTED)
-        own = {f"claim:{claim}" for claim in whose.claims_of(connection, c.programme.id, person)}
+        own = {
+            f"claim:{claim}"
+            for name in (person, pseudonym(c, person))  # as an erased person stands in the ledger
+            for claim in whose.claims_of(connection, c.programme.id, name)
+        }
         showings = list(_showings(c, connection, person, own))
         receipts, untold = _receipts(c, connection, person)
         exported_rows = _untold_rows(connection, c.programme.id)
@@ -164,9 +168,11 @@ def _person(c: Campaign, connection: sa.Connection, resident_id: str) -> str:
 
 
 def _is_known(c: Campaign, connection: sa.Connection, person: str) -> bool:
-    query = sa.select(sa.func.count()).select_from(tables.entitlement)
-    found = query.filter_by(programme=c.programme.id, person_id=person)
-    return bool(connection.execute(found).scalar_one())
+    e = tables.entitlement.c
+    query = sa.select(sa.func.count()).where(
+        e.programme == c.programme.id, e.person_id.in_([person, pseudonym(c, person)])
+    )
+    return bool(connection.execute(query).scalar_one())
 
 
 def _showings(

@@ -327,6 +327,14 @@ def _stored_bytes(c: Campaign, releases: Chain) -> Iterator[str]:
                 yield f"保存データ {row['name']}/{file}: 台帳のハッシュと違います"
 
 
+def _stored_hash(c: Campaign, name: str, path: Path) -> str | None:
+    """SHA-256 of what was stored; None where it cannot be read as what was stored."""
+    try:
+        return sha256(c.at_rest.read(OUTGOING_COPIES, name, path))
+    except (StoredBytesDamaged, KeyRefused, KeyMissing):
+        return None
+
+
 def _people_kept(c: Campaign, own: Chain) -> Iterator[str]:
     """What is kept of whom releases and exports were about, against the chain."""
     wanted = {
@@ -342,14 +350,6 @@ def _people_kept(c: Campaign, own: Chain) -> Iterator[str]:
         for name, digest in sorted(wanted.items())
         if concerned.kept_sha256(c, name) != digest
     )
-
-
-def _stored_hash(c: Campaign, name: str, path: Path) -> str | None:
-    """SHA-256 of what was stored; None where it cannot be read as what was stored."""
-    try:
-        return sha256(c.at_rest.read(OUTGOING_COPIES, name, path))
-    except (StoredBytesDamaged, KeyRefused, KeyMissing):
-        return None
 
 
 def _manifests(

@@ -45,8 +45,9 @@ ERASED = History("消去済み(保存期間が終わりました)", "", "", (), 
 def _is_erased(c: Campaign, connection: sa.Connection, resident_id: str) -> bool:
     """Whether somebody of that number was eligible and is erased; nothing more is known."""
     e = tables.entitlement
+    digest = pseudonym(c, f"R{resident_id}")
     query = sa.select(sa.func.count()).where(
-        e.c.programme == c.programme.id, e.c.person_id == pseudonym(c, f"R{resident_id}")
+        e.c.programme == c.programme.id, e.c.person_id == digest
     )
     return bool(connection.execute(query).scalar_one())
 

@@ -19,7 +19,7 @@ from pipelines.ledger.personal import DELETED, PERSONAL, RETAINED, Class, How
 from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import EVENTS, events_digest
 
-Digest = Callable[[str], str]
+Digests = Callable[[Iterable[str]], Mapping[str, str]]  # ids -> their digests
 PERSON, HOUSEHOLD = "person:", "household:"  # how a digest begins
 _NEEDED_STILL = {
     Entitlement.HELD: "保留(確認中)の人",
@@ -79,7 +79,7 @@ def count_rows(connection: sa.Connection, programme: str, wanted: Class) -> int:
 
 
 def erase(
-    connection: sa.Connection, programme: str, wanted: Class, person: Digest, household: Digest
+    connection: sa.Connection, programme: str, wanted: Class, person: Digests, household: Digests
 ) -> None:
     """Erase a class, in the caller's transaction; what is erased already stays as it is."""
     for table in _deleted(wanted):
@@ -136,18 +136,16 @@ def _count(connection: sa.Connection, where: sa.ColumnElement[bool], table: sa.T
 
 def _replace_ids(
     connection: sa.Connection, programme: str, columns: Mapping[sa.Table, Mapping[sa.Column[Any], How]],
-    person: Digest, household: Digest,
+    person: Digests, household: Digests,
 ) -> None:  # fmt: skip
     """Every id becomes its digest; the entitlements, which other tables name, as rows beside the old ones first."""
     e = tables.entitlement
     own = _named(connection, programme, columns, How.PERSON, PERSON)
     homes = _named(connection, programme, columns, How.HOUSEHOLD, HOUSEHOLD)
-    people = {name: person(name) for name in sorted(own)}
+    people = person(sorted(own))
     with (
         _mapped(connection, "erased_person", people.items()) as of_person,
-        _mapped(
-            connection, "erased_household", ((name, household(name)) for name in sorted(homes))
-        ) as of_household,
+        _mapped(connection, "erased_household", household(sorted(homes)).items()) as of_household,
     ):
         for table, found in columns.items():
             if How.HOUSEHOLD in found.values():

@@ -665,7 +665,6 @@ claim_letter = sa.Table(
     sa.Column("business_date", sa.Date, nullable=False),
     sa.ForeignKeyConstraint(["programme", "claim_id"], ["claim.programme", "claim.claim_id"]),
 )  # fmt: skip
-
 # An erasure, numbered: what two people agree to (content, as JSON), and how far it is.
 erasure = sa.Table(
     "erasure", metadata,

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -314,7 +315,9 @@ def _erase(c: Campaign, standing: Plan, wanted: Class, day: date) -> None:
     if wanted in _done(c, standing):
         return
     holdings.erase_files(c, wanted)
-    people, households = pseudonyms.person_digests(c), pseudonyms.household_digests(c)
+    people, households = (
+        partial(of, c) for of in (pseudonyms.person_digests, pseudonyms.household_digests)
+    )
     told = {**standing.parts[wanted], "class": str(wanted)}
     with c.ledger.write() as connection:
         if wanted in _IN_LEDGER:

@@ -7,8 +7,7 @@ showings up, and once it is erased the chain still holds and tells nothing of an
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.errors import KyufuError
@@ -17,7 +16,7 @@ from pipelines.steps.campaign import Campaign
 
 KEY = Path("keys") / "audit_subjects.key"
 _BYTES = 32
-_PERSON, _HOUSEHOLD = "person:", "household:"
+_MARK, _HOUSEHOLD = "person:", "household:"
 
 
 def pseudonym(c: Campaign, person_id: str) -> str:
@@ -26,29 +25,7 @@ def pseudonym(c: Campaign, person_id: str) -> str:
     Raises:
         KyufuError: the key is damaged.
     """
-    return person_digests(c)(person_id)
-
-
-def person_digests(c: Campaign) -> Callable[[str], str]:
-    """`pseudonym` for many people: the key is read once."""
-    return _digests(c, _PERSON)
-
-
-def household_digests(c: Campaign) -> Callable[[str], str]:
-    """The same for households, so that those of erased people can still be told apart."""
-    return _digests(c, _HOUSEHOLD)
-
-
-def _digests(c: Campaign, mark: str) -> Callable[[str], str]:
-    key, programme = _key(c.home / KEY), c.programme.id
-    kind = () if mark == _PERSON else (mark,)
-
-    def digest(name: str) -> str:
-        parts = [part.encode() for part in (programme, *kind, name)]
-        framed = b"".join(len(part).to_bytes(8) + part for part in parts)
-        return mark + hmac.new(key, framed, sha256).hexdigest()
-
-    return digest
+    return _MARK + next(digests(c, [person_id])).hex()
 
 
 def digests(c: Campaign, person_ids: Iterable[str]) -> Iterator[bytes]:
@@ -61,6 +38,21 @@ def digests(c: Campaign, person_ids: Iterable[str]) -> Iterator[bytes]:
     programme = _framed(c.programme.id)
     for person_id in person_ids:
         yield hmac.digest(key, programme + _framed(person_id), "sha256")
+
+
+def person_digests(c: Campaign, person_ids: Iterable[str]) -> dict[str, str]:
+    """Person id -> pseudonym."""
+    ids = list(person_ids)
+    return {name: _MARK + made.hex() for name, made in zip(ids, digests(c, ids), strict=True)}
+
+
+def household_digests(c: Campaign, household_ids: Iterable[str]) -> dict[str, str]:
+    """The same for households, so that those of erased people can still be told apart."""
+    ids = list(household_ids)
+    made = digests(c, (f"{_HOUSEHOLD}{name}" for name in ids))
+    return {
+        name: _HOUSEHOLD + digest.hex() for name, digest in zip(ids, made, strict=True)
+    }  # fmt: skip
 
 
 def has_key(c: Campaign) -> bool:

@@ -25,7 +25,7 @@ from pipelines.at_rest.cipher import MARK
 from pipelines.at_rest.store import SEARCH_LIST
 from pipelines.errors import KyufuError
 from pipelines.ledger import tables
-from pipelines.ledger.personal import DELETED, PERSONAL, PLAIN, Class, How
+from pipelines.ledger.personal import PERSONAL, PLAIN, Class, How
 from pipelines.ledger.store import fetch_plain
 from pipelines.steps.campaign import Campaign
 from schemas.datasets import DATASETS
@@ -150,11 +150,8 @@ def _personal_texts(c: Campaign, wanted: set[Class]) -> Iterator[tuple[str, set[
         for (table, column), (kind, how) in PERSONAL.items()
         if kind in wanted and how not in silent and column not in _PARTS
     ]
-    columns += [
-        tables.protection.c.mailing_address
-        for name, kind in DELETED.items()
-        if kind in wanted and name == "protection"
-    ]
+    if Class.PROTECTIONS in wanted:
+        columns += [tables.protection.c.mailing_address, tables.former_whereabouts.c.address]
     with c.ledger.read() as connection:
         for column in columns:
             query = sa.select(column).where(

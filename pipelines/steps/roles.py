@@ -46,14 +46,14 @@ class Act(StrEnum):
     ENTER_MAIL = "返戻や再発行を記録する"
     STOP = "すべての送付を停止する"
     RESUME = "送付の再開に同意する"
+    PLAN_ERASURE = "消去を計画し、実行する"
+    APPROVE_ERASURE = "消去に同意する"
     INQUIRE = "一人の状況を照会する"
     AUDIT_WHO = "一人の閲覧・提供の記録を見る"
     REGISTER_ROSTER = "取扱者の名簿を登録する"
     CONFIRM_ROSTER = "研修や再委託の承諾の確認を登録する"
     ENTER_INCIDENT = "事故とその経過を記録する"
     MAKE_EVIDENCE = "点検資料を作る"
-    PLAN_ERASURE = "消去を計画し、実行する"
-    APPROVE_ERASURE = "消去に同意する"
 
 
 _MAY = {
@@ -77,14 +77,14 @@ _MAY = {
     Act.ENTER_MAIL: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},
     Act.RESUME: frozenset({Role.STEWARD, Role.APPROVER}),
+    Act.PLAN_ERASURE: frozenset({Role.STEWARD}),
+    Act.APPROVE_ERASURE: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.INQUIRE: frozenset(Role) - {Role.VIEWER},
     Act.AUDIT_WHO: frozenset({Role.STEWARD, Role.AUDITOR}),
     Act.REGISTER_ROSTER: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.CONFIRM_ROSTER: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.ENTER_INCIDENT: frozenset(Role) - {Role.VIEWER},
     Act.MAKE_EVIDENCE: frozenset({Role.STEWARD, Role.AUDITOR}),
-    Act.PLAN_ERASURE: frozenset({Role.STEWARD}),
-    Act.APPROVE_ERASURE: frozenset({Role.STEWARD, Role.APPROVER}),
 }
 
 

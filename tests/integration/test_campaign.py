@@ -40,6 +40,7 @@ from pipelines.terminal import no_link
 from tests.campaign_home import (
     PROGRAMME,
     PROGRAMME_ID,
+    copy_home,
     faults,
     final_state,
     half_written,
@@ -47,8 +48,8 @@ from tests.campaign_home import (
     rows,
     run_campaign,
     sqlite_url,
+    store_payload,
     stored_payload,
-    stored_people,
 )
 from tests.components import require
 
@@ -373,7 +374,7 @@ def _released(ward: Played) -> Iterator[tuple[str, str, frozenset[str]]]:
     """(name, text, whom it is about) of everything that was made to leave, read as its receiver would."""
     for path in sorted((ward.home / "releases").glob("*/payload")):
         contents = read_contents(stored_payload(path))
-        about = stored_people(path)
+        about = json.loads(stored_payload(path.parent / "people.json"))["people"]
         yield (
             path.parent.name,
             _flat("\n".join((*contents.texts, *contents.pages))),
@@ -495,13 +496,12 @@ def test_the_proof_is_of_the_delivered_file_and_a_changed_one_stops_it(ward):
         programme_path=PROGRAMME, home=ward.home, inputs=ward.inputs, ledger_url=url
     )
     c = open_campaign(settings, no_link)
-    kept = OUTGOING_COPIES, path.parent.name, path
-    c.at_rest.write(*kept, proof.replace(b"%PDF-1", b"%PDF-2", 1))
+    store_payload(path, proof.replace(b"%PDF-1", b"%PDF-2", 1))
     try:
         with pytest.raises(ApprovalRefused, match="この内容の承認は0人"):
             steps_forms.release(c, day)
     finally:
-        c.at_rest.write(*kept, proof)
+        store_payload(path, proof)
         c.ledger.engine.dispose()
 
 
@@ -509,7 +509,7 @@ def test_braille_households_have_an_envelope_each_and_no_other_name_is_on_them(w
     residents = {r["住民番号"]: r for r in ward.residents()}
     (brf,) = (ward.home / "releases").glob("braille_2*/payload")
     (labels,) = (ward.home / "releases").glob("braille_labels_*/payload")
-    about = stored_people(labels)
+    about = json.loads(stored_payload(labels.parent / "people.json"))["people"]
     pages = page_texts(stored_payload(labels))
     assert len(pages) == len(about) == stored_payload(brf).count(b"\f") > 0
     names = {_fold(residents[person.removeprefix("R")]["漢字氏名"]) for person in about}
@@ -730,8 +730,8 @@ def test_f39_nothing_personal_in_the_pack(pack, canaries):
 
 def test_everybody_is_told_exactly_the_files_that_were_about_them(ward, campaign):
     about = {
-        path.parent.name: set(stored_people(path))
-        for path in (ward.home / "releases").glob("*/payload")
+        path.parent.name: set(json.loads(stored_payload(path))["people"])
+        for path in (ward.home / "releases").glob("*/people.json")
     }
     unposted = {name for (name,) in ward.query(sa.select(tables.municipal_letter.c.name))}
     e = tables.entitlement
@@ -749,7 +749,7 @@ def test_everybody_is_told_exactly_the_files_that_were_about_them(ward, campaign
 
 
 def test_it_is_told_still_when_the_outgoing_copies_and_the_number_are_gone(ward, tmp_path):
-    home = shutil.copytree(ward.home, tmp_path / "home")
+    home = copy_home(ward.home, tmp_path / "home")
     settings = settings_from_environment().model_copy(
         update={"home": home, "programme_path": PROGRAMME, "ledger_url": sqlite_url(home)}
     )

@@ -24,8 +24,8 @@ from pipelines.link.parties._openssl import Openssl, SealRefused
 from pipelines.link.parties._sftp import Mailbox
 
 NO_HASH = "0" * 64
-REHEARSAL = "rehearsal_"
 REQUESTS = "erasure_request_"  # how the name of a request to return and to erase begins
+REHEARSAL = "rehearsal_"
 
 
 class Refused(Exception):

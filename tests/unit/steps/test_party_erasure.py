@@ -116,7 +116,7 @@ def test_who_can_no_longer_be_asked_over_the_link_is_told(c):
     ],
 )  # fmt: skip
 def test_a_request_can_be_about_nobody_only(c, changes):
-    asked = {"name": "x", "payload": b"{}", "columns": (), "people": frozenset(), "records": 0}
+    asked = {"name": REQUEST, "payload": b"{}", "columns": (), "people": frozenset(), "records": 0}
     with pytest.raises(DisclosureRefused, match="個人に関する内容"):
         make_release(
             c.programme, NOBODY, "erasure_contractor", sum_yen=None, day=ASKED, **{**asked, **changes}
