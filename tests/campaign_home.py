@@ -1,6 +1,5 @@
 """Whole campaigns for tests: a synthetic ward, `kyufu campaign` as a real process, and what it leaves behind."""
 
-import json
 import os
 import shutil
 import subprocess

@@ -157,7 +157,7 @@ def assert_way(disclosure: Disclosure, recipient: str, medium: str) -> None:
         )
 
 
-def assert_note(
+def assert_nobody(
     disclosure: Disclosure, columns: tuple[str, ...], people: frozenset[str], payload: bytes
 ) -> None:
     """Refuse anything about anybody: such a release is a short note in ASCII, which no name and no address is.

@@ -10,7 +10,7 @@ from pipelines.disclosure.guard import (
     Guard,
     Secret,
     assert_fields,
-    assert_note,
+    assert_nobody,
     assert_people,
     assert_period,
     assert_way,
@@ -106,8 +106,6 @@ def make_release(
             assert_nobody(disclosure, columns, people, payload)
         elif name.startswith(REHEARSAL):
             _assert_is_rehearsal(people)
-        elif disclosure.people == "note":
-            assert_note(disclosure, columns, people, payload)
         else:
             guard.assert_lists_current(programme, day)
         assert_fields(disclosure, columns)

@@ -21,7 +21,6 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from pipelines.at_rest.store import OUTGOING_COPIES
 from pipelines.cli import app
 from pipelines.disclosure.contents import read_contents
 from pipelines.evidence.access import AccessUnknown, who_saw
