@@ -46,7 +46,8 @@ def prepare(ward: Path, home: Path, url: str, payments: int) -> None:
         welfare.receive_list(c, REGISTERED, dataset)
     rehearse(c, welfare.link_people(c, REGISTERED), REGISTERED)
     welfare.apply_people(c, REGISTERED)
-    _approve(c, payments)
+    if payments:
+        _approve(c, payments)
     c.ledger.engine.dispose()
 
 
