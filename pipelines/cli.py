@@ -24,6 +24,7 @@ from pipelines import (
     cli_link,
     cli_mail,
     cli_money,
+    cli_paper,
     cli_quarantine,
     cli_rehearse,
     cli_roster,
@@ -57,6 +58,7 @@ app.command()(cli_stop.resume)
 app.command()(cli_deliveries.deliveries)
 app.command()(cli_disclosures.disclosures)
 app.add_typer(cli_letters.letters, name="letters")
+app.add_typer(cli_paper.paper, name="paper")
 app.command()(cli_rehearse.rehearse_delivery)
 app.add_typer(cli_audit.audit, name="audit")
 app.add_typer(cli_erasure.erasure, name="erasure")

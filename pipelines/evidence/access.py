@@ -30,6 +30,7 @@ EVENTS_JA = {
     "results.listed": "振込結果の一覧の表示", "quarantine.exported": "保留行の書き出し",
     "attachment.shown": "添付の表示", "attachment.refused": "添付の表示(検査のため中止)",
     "access.shown": "閲覧・提供の記録の照会", "letter.shown": "他の自治体への通知の表示",
+    "paper.shown": "区の紙の書類の取り出し",
     "cash.listed": "窓口払いの一覧の表示", "cash.exported": "窓口払いの名簿の出力",
 }  # fmt: skip
 

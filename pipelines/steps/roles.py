@@ -42,6 +42,8 @@ class Act(StrEnum):
     POST_LETTER = "他の自治体への通知の発送を記録する"
     DRAFT_CASH = "窓口払いを起案し、名簿を出す"
     ENTER_CASH = "窓口で受領を記録する"
+    LIST_PAPER = "区の紙の書類の一覧を見る"
+    SHOW_PAPER = "区の紙の書類を取り出す"
     LIST_MAIL = "郵便物の一覧を見る"
     ENTER_MAIL = "返戻や再発行を記録する"
     STOP = "すべての送付を停止する"
@@ -73,6 +75,8 @@ _MAY = {
     Act.POST_LETTER: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.DRAFT_CASH: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.ENTER_CASH: frozenset({Role.OPERATOR, Role.STEWARD}),
+    Act.LIST_PAPER: frozenset(Role),
+    Act.SHOW_PAPER: frozenset({Role.STEWARD, Role.APPROVER}),
     Act.LIST_MAIL: frozenset(Role),
     Act.ENTER_MAIL: frozenset({Role.OPERATOR, Role.STEWARD}),
     Act.STOP: frozenset(Role) - {Role.VIEWER},

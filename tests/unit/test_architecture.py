@@ -37,6 +37,7 @@ FACES = (
     "cli_link",
     "cli_mail",
     "cli_money",
+    "cli_paper",
     "cli_quarantine",
     "cli_rehearse",
     "cli_roster",
