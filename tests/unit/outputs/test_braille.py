@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from pipelines.outputs._csv import CsvError, CsvProfile
 from pipelines.outputs.braille import BrailleError, doubtful, to_brf, to_cells, to_kana
-from pipelines.outputs.braille_list import build_braille_list, rows_to_check
 
 CASES = Path(__file__).parents[2] / "cases" / "braille_cases.tsv"
 KANJI = {
@@ -86,35 +83,3 @@ def test_what_has_no_cell_is_refused_without_being_shown() -> None:
         to_brf("A")
     with pytest.raises(BrailleError):
         to_brf("⣿")
-
-
-def rows(*names: tuple[str | None, str]) -> pa.Table:
-    return pa.table(
-        {
-            "household_id": [f"{number:010d}" for number, _ in enumerate(names)],
-            "name_kana": pa.array([kana for kana, _ in names], pa.string()),
-            "name_kanji": [kanji for _, kanji in names],
-        }
-    )
-
-
-def test_embosser_list() -> None:
-    data = build_braille_list(rows(("キュウノ　リョウヘイ", "久野　良平")))
-    assert data.decode() == (
-        "世帯番号,点字かな,点字,BRF\r\n0000000000,キューノ リョーヘイ,⠈⠩⠒⠎ ⠈⠚⠒⠯⠃,@%3S @J3&B\r\n"
-    )
-
-
-@pytest.mark.parametrize("kana", [None, "", "山田"])
-def test_embosser_list_stops_at_a_name_without_cells(kana: str | None) -> None:
-    with pytest.raises(BrailleError, match=r"^row 2: "):
-        build_braille_list(rows(("サトウ アイ", "佐藤　愛"), (kana, "山田")))
-
-
-def test_embosser_list_needs_unicode() -> None:
-    with pytest.raises(CsvError):
-        build_braille_list(rows(("サトウ アイ", "佐藤　愛")), CsvProfile("cp932"))
-
-
-def test_rows_for_a_person_to_check() -> None:
-    assert rows_to_check(rows(("サトウ アイ", "佐藤　愛"), (None, "山田"))) == [2]
