@@ -87,6 +87,7 @@ def make_list(c: Campaign, number: int, erased: Iterable[Class]) -> int:
     kept = _standing("\n".join(_kept_longer(c, wanted)), sorted(words))
     numbers = sorted(word for word in words if word.isdecimal())
     kept |= _standing("\n".join(_plain_numbers(c)), numbers)
+    kept |= _standing("\n".join(_municipalities(c)), sorted(words))
     data = json.dumps(sorted(words - kept), ensure_ascii=False).encode()
     c.at_rest.write(SEARCH_LIST, partition, path, data)
     return len(words - kept)
@@ -227,6 +228,13 @@ def _plain_numbers(c: Campaign) -> Iterator[str]:
             for column in columns - {"detail", "result", "hash", "previous"}:
                 query = sa.select(source.c[column]).distinct()
                 yield from (str(value) for (value,) in fetch_plain(connection, query) if value)
+
+
+def _municipalities(c: Campaign) -> Iterator[str]:
+    """Whom letters went to: a list that knows of somebody's address no more than the municipality tells nobody's."""
+    m = tables.municipal_letter.c.municipality
+    with c.ledger.read() as connection:
+        yield from connection.execute(sa.select(m).distinct()).scalars()
 
 
 def _standing(text: str, words: Sequence[str]) -> set[str]:
