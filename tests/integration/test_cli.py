@@ -105,7 +105,10 @@ def changed_programme(folder: Path, *changes: tuple[str, str]) -> Path:
         (("^amount_yen = 100_000", "amount_yen = 100_000\nbonus_yen = 1"), r"bonus_yen: unknown key"),
         (("^amount_yen = 100_000", ""), r"amount_yen"),
         (("^base_date = 2020-04-27", 'base_date = "27 April"'), r"base_date"),
-        (('^recipient = "bank"', 'recipient = "banque"'), r"unknown party 'banque'"),
+        (
+            (r'^id = "payments"([^\n]*)\nrecipient = "bank"', r'id = "payments"\1\nrecipient = "banque"'),
+            r"unknown party 'banque'",
+        ),
     ],
     ids=["unknown key", "missing key", "wrong value", "unknown party"],
 )  # fmt: skip
@@ -291,8 +294,8 @@ def test_a_production_programme_takes_no_rehearsed_approval(tmp_path, ward, new_
     )
     home = new_home("production")
     message = refused(run_campaign(ward, home, "--programme", str(path)))
-    assert "本番の事業では職員が承認します" in message
-    assert "Airflow" in message
+    assert "本番の事業では職員が名簿を登録します" in message
+    assert "kyufu roster register" in message
     assert faults(home) == []
     assert not list((home / "releases").glob("*"))
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from data.synthetic_ward import generate
+from pipelines.reports.arrivals import LINK
 from tests.campaign_home import faults, rows, run_campaign
 
 
@@ -44,6 +45,6 @@ def test_what_was_refused_is_in_the_ledger_and_on_the_stewards_pages(played):
         ("2020-05-15", "register"), ("2020-06-04", "register_changes"), ("2020-06-04", "inhouse_claims"),
         ("2020-06-17", "facility_children"),
     }  # fmt: skip
-    for day, subject in refused:
+    for day, subject in ((d, s) for d, s in refused if not s.startswith(LINK)):
         page = folder / "home" / "reports" / "intake" / day / f"{subject}.html"
         assert "受取拒否" in page.read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from tests.postgresql_server import FORGETFUL, Server, serve
 from tests.unit.ledger import (
     test_approvals,
     test_balance,
+    test_cash,
     test_erasing,
     test_hold_decisions,
     test_incidents,
@@ -34,6 +35,7 @@ from tests.unit.ledger import (
 )
 from tests.unit.ledger.test_approvals import *  # noqa: F403
 from tests.unit.ledger.test_balance import *  # noqa: F403
+from tests.unit.ledger.test_cash import *  # noqa: F403
 from tests.unit.ledger.test_erasing import *  # noqa: F403
 from tests.unit.ledger.test_hold_decisions import *  # noqa: F403
 from tests.unit.ledger.test_incidents import *  # noqa: F403
@@ -50,6 +52,7 @@ pytestmark = pytest.mark.component("postgresql")
 MODULES = (
     test_approvals,
     test_balance,
+    test_cash,
     test_erasing,
     test_hold_decisions,
     test_incidents,

@@ -38,7 +38,7 @@ def _household(names):
 
 
 @pytest.fixture
-def paid(ledger):
+def paid_claim(ledger):
     """Three people in two households: two paid on one claim, the third was not claimed for."""
     people_ids = open_people(ledger, 2, 1)
     approve(ledger, add_claim(ledger, "C1", account_number=ACCOUNT), *people_ids[:2])
@@ -104,12 +104,12 @@ def test_f44_refused_while_a_payment_is_in_payment_or_unknown(ledger):
     assert "振込結果不明の人 1件" in _refused(ledger)
 
 
-def test_f44_refused_while_a_recovery_is_open_and_no_longer(ledger, paid):
+def test_f44_refused_while_a_recovery_is_open_and_no_longer(ledger, paid_claim):
     with ledger.write() as connection:
         recoveries.open_recoveries(
-            connection, ledger.programme, paid[:1], recoveries.NOT_ELIGIBLE, DAY
+            connection, ledger.programme, paid_claim[:1], recoveries.NOT_ELIGIBLE, DAY
         )
-    put(ledger, Entitlement.INELIGIBLE, paid[0])
+    put(ledger, Entitlement.INELIGIBLE, paid_claim[0])
     assert "回収中の支払 1件" in _refused(ledger)
     with ledger.write() as connection:
         (one,) = recoveries.opened(connection, ledger.programme)
@@ -118,31 +118,31 @@ def test_f44_refused_while_a_recovery_is_open_and_no_longer(ledger, paid):
         erasing.assert_not_needed(connection, ledger.programme)
 
 
-def test_after_it_everybody_and_every_yen_add_up_and_nobody_is_named(ledger, paid):
-    protect(ledger, paid[2])
+def test_after_it_everybody_and_every_yen_add_up_and_nobody_is_named(ledger, paid_claim):
+    protect(ledger, paid_claim[2])
     before = _balance(ledger)
-    assert {ACCOUNT, CANARY, *paid} <= set(_texts(ledger).split("\n"))
+    assert {ACCOUNT, CANARY, *paid_claim} <= set(_texts(ledger).split("\n"))
     _erase(ledger, *Class)
     after = _balance(ledger)
     assert (after.states, after.paid_yen, after.faults) == (before.states, before.paid_yen, ())
     left = _texts(ledger)
-    for value in (ACCOUNT, CANARY, *paid, *(name[1:] for name in paid)):
+    for value in (ACCOUNT, CANARY, *paid_claim, *(name[1:] for name in paid_claim)):
         assert value not in left
-    assert set(states(ledger)) == set(_person(paid).values())
+    assert set(states(ledger)) == set(_person(paid_claim).values())
     with ledger.read() as connection:
         verify_chain(connection)
         for wanted in Class:
             assert erasing.count_rows(connection, ledger.programme, wanted) == 0
 
 
-def test_erased_again_it_stays_as_it_is(ledger, paid):
+def test_erased_again_it_stays_as_it_is(ledger, paid_claim):
     _erase(ledger, *Class)
     before = _texts(ledger)
     _erase(ledger, *Class)
     assert _texts(ledger) == before
 
 
-def test_claims_go_before_the_payments_that_are_kept_longer(ledger, paid):
+def test_claims_go_before_the_payments_that_are_kept_longer(ledger, paid_claim):
     with ledger.read() as connection:
         assert erasing.count_rows(connection, ledger.programme, Class.CLAIM_DETAILS) == 1
     _erase(ledger, Class.CLAIM_DETAILS)
@@ -152,13 +152,13 @@ def test_claims_go_before_the_payments_that_are_kept_longer(ledger, paid):
         assert connection.execute(sa.select(payment)).scalars().all() == [ACCOUNT]
 
 
-def test_another_programmes_people_stay(ledger, paid):
+def test_another_programmes_people_stay(ledger, paid_claim):
     with ledger.write() as connection:
         erasing.erase(connection, "other-2020", Class.PAYMENT_RECORDS, _person, _household)
-    assert set(states(ledger)) == set(paid)
+    assert set(states(ledger)) == set(paid_claim)
 
 
-def test_what_was_changed_behind_the_ledgers_back_is_not_bound_anew(ledger, paid):
+def test_what_was_changed_behind_the_ledgers_back_is_not_bound_anew(ledger, paid_claim):
     with ledger.read() as connection:
         erasing.assert_bound(connection, ledger.programme)
     tamper(ledger, "update entitlement_event set cause = 'other'")
@@ -166,7 +166,7 @@ def test_what_was_changed_behind_the_ledgers_back_is_not_bound_anew(ledger, paid
         erasing.assert_bound(connection, ledger.programme)
 
 
-def test_an_event_may_become_a_digest_and_nothing_else(ledger, paid):
+def test_an_event_may_become_a_digest_and_nothing_else(ledger, paid_claim):
     v = tables.entitlement_event
     for change in (
         {"cause": "other"}, {"person_id": "R1"}, {"person_id": "person:1", "codes": "X"},
@@ -175,7 +175,7 @@ def test_an_event_may_become_a_digest_and_nothing_else(ledger, paid):
             connection.execute(sa.update(v).values(**change))
 
 
-def test_the_database_is_made_anew(ledger, paid):
+def test_the_database_is_made_anew(ledger, paid_claim):
     _erase(ledger, *Class)
     erasing.shrink(ledger.engine)
     if ledger.engine.dialect.name == "sqlite":
@@ -184,4 +184,4 @@ def test_the_database_is_made_anew(ledger, paid):
             with open(database + suffix, "rb") as file:  # noqa: PTH123
                 content = file.read()
             assert CANARY.encode() not in content
-            assert all(name.encode() not in content for name in paid)
+            assert all(name.encode() not in content for name in paid_claim)
