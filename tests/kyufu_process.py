@@ -71,4 +71,6 @@ def _be_kyufu(
         with path.open("wb") as file:
             os.dup2(file.fileno(), stream)
     sys.argv = ["kyufu", *arguments]
+    if columns := variables.get("COLUMNS"):  # a console that is imported already has its width
+        importlib.import_module("pipelines.terminal").console.width = int(columns)
     importlib.import_module("pipelines.cli").main()
