@@ -25,7 +25,7 @@ _LABELS = {
     "change_held": "異動の行が保留中のため保留した人",
     "change_freed": "異動の行が直り保留を解いた人",
     "refused": "送れないもの",
-    "proof": "校正紙(HOME/releases/の下)",
+    "proof": "校正紙(kyufu paper show で取り出す)",
     "protections": "保護",
     "additions": "対象者の追加",
     "elsewhere": "他の自治体で支給",
