@@ -25,6 +25,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tests.bench.wards import make_ward
+
 REGISTERED, DAY = date(2020, 5, 18), date(2020, 6, 3)
 RESIDENTS, PAYMENTS, RUNS = 350_000, 200_000, 3
 LIMITS = {"sqlite": 30.0, "postgresql": 40.0, "megabytes": 1000, "zengin": 3.0}
@@ -266,11 +268,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ward = options.ward or folder / "ward"
-        if not options.ward:
-            size = ["--residents", str(options.residents), "--seed", str(options.seed)]
-            command = [sys.executable, "-m", "pipelines.cli", "synth", *size, "--out", str(ward)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        ward = options.ward or make_ward(options.residents, options.seed, folder / "ward")
         compare(ward, folder, payments, options.runs)
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.delivery import REGISTERED, RESIDENTS, _open, prepare
+from tests.bench.wards import make_ward
 from tests.campaign_home import copy_home
 
 RUNS = 3
@@ -153,11 +154,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ward = options.ward or folder / "ward"
-        if not options.ward:
-            size = ["--residents", str(options.residents), "--seed", str(options.seed)]
-            command = [sys.executable, "-m", "pipelines.cli", "synth", *size, "--out", str(ward)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        ward = options.ward or make_ward(options.residents, options.seed, folder / "ward")
         measure(ward, folder, options.runs)
 
 

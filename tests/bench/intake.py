@@ -27,6 +27,8 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.bench.wards import make_ward
+
 DAY = date(2020, 5, 18)
 NAME = f"register_{DAY:%Y%m%d}.csv"
 RUNS = 3
@@ -226,10 +228,8 @@ def main() -> None:
         compare(options.register, options.runs, options.tenfold)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            size = ["--residents", str(options.residents), "--seed", str(options.seed)]
-            command = [sys.executable, "-m", "pipelines.cli", "synth", *size, "--out", folder]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            register = Path(folder) / "ward" / DAY.isoformat() / NAME
+            ward = make_ward(options.residents, options.seed, Path(folder))
+            register = ward / "ward" / DAY.isoformat() / NAME
             compare(register, options.runs, options.tenfold)
 
 
