@@ -33,6 +33,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tests.bench.wards import make_ward
+
 REGISTERED, DAY = date(2020, 5, 18), date(2020, 6, 3)
 CLAIMS, PAID, PEOPLE = 60_000, 200_000, 350_000
 RUNS = 3
@@ -289,12 +291,9 @@ def main() -> None:
         run_one(options.only, options.folder)
         return
     with tempfile.TemporaryDirectory() as folder:
-        ward, day = options.ward or Path(folder) / "ward", Path(folder) / "day"
+        ward = options.ward or make_ward(options.residents, options.seed, Path(folder) / "ward")
+        day = Path(folder) / "day"
         day.mkdir()
-        if not options.ward:
-            size = ["--residents", str(options.residents), "--seed", str(options.seed)]
-            command = [sys.executable, "-m", "pipelines.cli", "synth", *size, "--out", str(ward)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         # in a process of its own: a process begins with the peak memory of the one that started it
         command = [sys.executable, "-m", "tests.bench.claims", "--only", "make"]
         command += ["--ward", str(ward), "--folder", str(day), "--seed", str(options.seed)]
