@@ -8,7 +8,7 @@ from random import Random
 
 import jaconv
 
-from data.synthetic_ward.model import SPACE, Household, Person
+from data.synthetic_ward.model import SPACE, Household
 
 OLD_TO_NEW = str.maketrans(
     "髙﨑濵濱邉邊齋齊德瀨澤廣國櫻眞惠榮", "高崎浜浜辺辺斎斉徳瀬沢広国桜真恵栄"
@@ -146,8 +146,3 @@ def type_address(rng: Random, household: Household) -> str:
     if rng.random() < 0.6:
         address += unicodedata.normalize("NFKC", household.building).replace(" ", "")
     return address
-
-
-def register_line(person: Person) -> tuple[str, str]:
-    """Name and birth date as printed from the register."""
-    return person.name, person.birth
