@@ -46,7 +46,8 @@ def list_mail(
     for m in shown:
         came_back = f"{m.returned_on} {labels[m.reason].label}" if m.reason else ""
         anew = "" if m.reissue is None else m.reissue or "受付済み"
-        table.add_row(m.mailing_id, LABELS_JA[m.kind], str(m.sent_on or "未発送"), came_back, anew)
+        sent = str(m.sent_on or ("取り下げ" if m.is_taken_back else "未発送"))
+        table.add_row(m.mailing_id, LABELS_JA[m.kind], sent, came_back, anew)
     console.print(table)
     for number, told in steps.next_of(c, [m for m in shown if m.needs_somebody]).items():
         console.print(escape(f"  {number}: {told}"))

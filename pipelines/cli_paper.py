@@ -37,6 +37,9 @@ def list_papers(programme: Programme = None, home: Home = None) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="The paper's name, as `kyufu paper list` shows it.")],
     out: Annotated[Path, typer.Option(help="Where it is written, for its owner alone.")],
+    each: Annotated[
+        bool, typer.Option("--each", help="A file for each addressee, into the new folder --out.")
+    ] = False,
     purpose: Annotated[str, typer.Option(help="Why; goes into the audit trail.")] = "印刷・確認",
     programme: Programme = None,
     home: Home = None,
@@ -47,5 +50,9 @@ def show(
     if out.exists():
         raise KyufuError(f"{out} はすでにあります。別の名前にしてください。")
     c, actor = sign_in.open_signed_in(programme, home)
+    if each:
+        found, files = papers.show_each(c, name, out, actor, purpose, business_day(c))
+        console.print(escape(f"{out}: {files:,}ファイル {found.people:,}人 SHA-256 {found.sha256}"))
+        return
     found = papers.show(c, name, out, actor, purpose, business_day(c))
     console.print(escape(f"{out}: {found.people:,}人 SHA-256 {found.sha256}"))

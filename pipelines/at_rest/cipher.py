@@ -7,8 +7,10 @@ very same bytes. A file of an earlier Kyufu has no mark in front and is read as 
 """
 
 import hashlib
+import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -49,10 +51,13 @@ class EncryptingFile:
         view = memoryview(data).cast("B")
         self._digest.update(view)
         self.size += len(view)
-        self._left += view
-        while len(self._left) > _PIECE:
-            self._put(bytes(self._left[:_PIECE]), last=False)
-            del self._left[:_PIECE]
+        at = 0
+        while len(self._left) + len(view) - at > _PIECE:
+            taken = _PIECE - len(self._left)
+            self._put(bytes(self._left) + view[at : at + taken], last=False)
+            self._left.clear()
+            at += taken
+        self._left += view[at:]
         return len(view)
 
     def tell(self) -> int:
@@ -76,26 +81,87 @@ class EncryptingFile:
         self._pieces += 1
 
 
+class DecryptingFile(io.RawIOBase):
+    """What was written under a key and name, to read here and there; only the pieces that are asked for are opened.
+
+    Reading raises StoredBytesDamaged where a piece is not what was written.
+    """
+
+    def __init__(self, file: BinaryIO, key: bytes, name: str) -> None:
+        """Read an encrypted file; its end is looked at, so that none is taken for a whole one that was cut off.
+
+        Raises:
+            StoredBytesDamaged: its end is not what was written.
+        """
+        inside = file.seek(0, io.SEEK_END) - len(MARK)
+        self._pieces = -(-inside // (_PIECE + _TAG))
+        self.size = inside - _TAG * self._pieces - len(_END)
+        self._file, self._siv, self._name = file, AESSIV(key), name
+        self._at = 0
+        self._open: tuple[int, bytes] = (-1, b"")
+        if self.size < 0:
+            raise StoredBytesDamaged(_damaged(name))
+        self.piece(self._pieces - 1)
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in what was written."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Read up to the end of a piece."""
+        number, first = divmod(self._at, _PIECE)
+        if self._at >= self.size:
+            return 0
+        part = self.piece(number)[first : first + len(buffer)][: self.size - self._at]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Everything, in order."""
+        for number in range(self._pieces):
+            yield self.piece(number)[: max(0, self.size - number * _PIECE)]
+
+    def piece(self, number: int) -> bytes:
+        """One piece; the end mark stands behind the last one's content.
+
+        Raises:
+            StoredBytesDamaged: it is not what was written.
+        """
+        if self._open[0] != number:
+            self._file.seek(len(MARK) + number * (_PIECE + _TAG))
+            stored, last = self._file.read(_PIECE + _TAG), number == self._pieces - 1
+            try:
+                content = self._siv.decrypt(stored, _bound(self._name, number, last))
+            except (InvalidTag, ValueError):
+                raise StoredBytesDamaged(_damaged(self._name)) from None
+            if last and not content.endswith(_END):
+                raise StoredBytesDamaged(_damaged(self._name))
+            self._open = number, content
+        return self._open[1]
+
+
 def decrypt(stored: bytes, key: bytes, name: str) -> bytes:
     """What was written under that key and name.
 
     Raises:
         StoredBytesDamaged: it is not what was written.
     """
-    siv, whole = AESSIV(key), memoryview(stored)[len(MARK) :]
-    step = _PIECE + _TAG
-    count = -(-len(whole) // step)
-    parts = []
-    try:
-        for number in range(count):
-            piece = bytes(whole[number * step : (number + 1) * step])
-            parts.append(siv.decrypt(piece, _bound(name, number, number == count - 1)))
-    except (InvalidTag, ValueError):
-        raise StoredBytesDamaged(_damaged(name)) from None
-    content = b"".join(parts)
-    if not content.endswith(_END):
-        raise StoredBytesDamaged(_damaged(name))
-    return content[: -len(_END)]
+    return b"".join(DecryptingFile(io.BytesIO(stored), key, name).pieces())
 
 
 def is_encrypted(path: Path) -> bool:

@@ -13,8 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
-from pipelines.at_rest.cipher import KEY_BYTES, MARK, EncryptingFile, decrypt
+from pipelines.at_rest.cipher import (
+    KEY_BYTES,
+    MARK,
+    DecryptingFile,
+    EncryptingFile,
+    decrypt,
+    is_encrypted,
+)
 from pipelines.errors import KyufuError
 from pipelines.files import open_whole, sync_folder, write_whole
 
@@ -82,6 +90,16 @@ class AtRest:
         """
         self._assert_there(kind, partition)
         return self.opened(kind, partition, path.name, path.read_bytes())
+
+    @contextmanager
+    def reading(self, kind: str, partition: str, path: Path, name: str = "") -> Iterator[BinaryIO]:
+        """A file to read here and there, of which only what is asked for is opened; errors as of `read`."""
+        with path.open("rb") as file:
+            if not is_encrypted(path):
+                yield file
+                return
+            key = self._key(kind, partition, make=False)
+            yield io.BufferedReader(DecryptingFile(file, key, name or path.name))
 
     def opened(self, kind: str, partition: str, name: str, stored: bytes) -> bytes:
         """The content of stored bytes that were read already; errors as of `read`."""

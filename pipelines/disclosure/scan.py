@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import ahocorasick_rs
@@ -31,7 +31,7 @@ _TWO_NUMBERS = re.compile(rb"(?<=[0-9])(?: |\xe3\x80\x80)+(?=[0-9])")
 _LINE_END = re.compile(
     r"[\r\n\x02\ufffe]+"
 )  # the last two: how a reader tells of a hyphen at a line's end
-_LONG = 1 << 20
+_PART = 1 << 20  # characters
 
 KINDS = ("住民番号", "氏名と生年月日", "居所")
 Owners = frozenset[str]  # the protected people whom one word would give away
@@ -63,7 +63,7 @@ class Search:
         self._numbers = _by_word((s.resident_id or "", s.person_id) for s in secrets)
         self._births = _names_by_birth(secrets)
         self._addresses = _by_word(
-            (fold_address(_fold_part(writing)), s.person_id)
+            (fold_address(fold(writing)), s.person_id)
             for s in secrets
             for address in s.addresses
             for writing in address_writings(address)
@@ -73,12 +73,15 @@ class Search:
         self._find_births = _matcher(self._births)
         self._find_addresses = _matcher(self._addresses)
 
-    def look(self, folded: bytes) -> Found:
-        """Everything of anybody in a folded text."""
+    def look(self, text: str) -> Found:
+        """Everything of anybody in a text; some records of it at a time, so that memory stays small."""
         with ThreadPoolExecutor(max_workers=2) as pool:
-            people = pool.submit(lambda: (self._numbers_in(folded), self._names_in(folded)))
-            addresses = self._addresses_in(folded)
-            return Found(*people.result(), addresses)
+            parts = list(pool.map(lambda span: self._look(text[slice(*span)]), _spans(text)))
+        return Found(*(sum(of_kind, Counter()) for of_kind in zip(*parts, strict=True)))
+
+    def _look(self, text: str) -> tuple[Counter[bytes], Counter[Owners], Counter[bytes]]:
+        folded = fold(text)
+        return self._numbers_in(folded), self._names_in(folded), self._addresses_in(folded)
 
     def uncovered(self, found: Found, covered: Covered) -> Found:
         """What of it is about nobody that is covered."""
@@ -172,7 +175,7 @@ def scan_text(
     is_list: the ward's own list with a line a person, in which a household's items stand once for each.
     """
     search = search_for(secrets)
-    found = search.uncovered(search.look(fold(text)), covered)
+    found = search.uncovered(search.look(text), covered)
     excess = _not_among if is_list else _more_than
     return _leaks(search, found, covered, own, secrets, excess)
 
@@ -189,7 +192,7 @@ def scan_pages(
     joined = "\n".join(_LINE_END.sub("", page) for page in pages)
     leaks: Counter[str] = Counter()
     for text in dict.fromkeys((parted, joined)):
-        found = search.uncovered(search.look(fold(text)), covered)
+        found = search.uncovered(search.look(text), covered)
         leaks |= Counter(_leaks(search, found, covered, own, secrets, _not_among))
     return dict(leaks)
 
@@ -232,14 +235,17 @@ def _not_among(found: Counter[Any], known: Counter[Any]) -> Counter[Any]:
     return Counter({word: count for word, count in found.items() if word not in known})
 
 
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Where a long text may be parted: behind line ends, which no secret goes over."""
+    ends = [0]
+    while ends[-1] < len(text) or len(ends) == 1:
+        behind = text.find("\n", ends[-1] + _PART) + 1
+        ends.append(behind or len(text))
+    return list(pairwise(ends))
+
+
 def fold(text: str) -> bytes:
     """In UTF-8, which is fast to search; widths, dashes and blanks are equal, other characters stay what they are."""
-    middle = text.find("\n", len(text) // 2) + 1 if len(text) > _LONG else 0
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return b"".join(pool.map(_fold_part, (text[:middle], text[middle:])))
-
-
-def _fold_part(text: str) -> bytes:
     wide = pc.utf8_normalize(pa.scalar(text, pa.large_string()), "NFKC").as_buffer().to_pybytes()
     parted = _TWO_NUMBERS.sub(_BORDER, _replaced(wide, _DASHES, b"-"))
     return _replaced(parted, _BLANKS, b"")
@@ -298,8 +304,8 @@ def _names_by_birth(secrets: Sequence[Secret]) -> dict[bytes, dict[bytes, Owners
     """Every writing of a birth date -> name -> whose they are."""
     by_birth: dict[bytes, dict[bytes, set[str]]] = defaultdict(lambda: defaultdict(set))
     for secret in secrets:
-        names = [_fold_part(name) for name in secret.names if name]
-        births = {_fold_part(secret.birth_date), *birth_writings(secret.birth_key or "")}
+        names = [fold(name) for name in secret.names if name]
+        births = {fold(secret.birth_date), *birth_writings(secret.birth_key or "")}
         for birth in births - {b""}:
             for name in names:
                 by_birth[birth][name].add(secret.person_id)

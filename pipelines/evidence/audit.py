@@ -170,7 +170,7 @@ def _few(told: Iterable[str]) -> Iterator[str]:
 _STATES = {
     "release.made": frozenset({"released", "kept"}), "release.sealed": frozenset({"sealed"}),
     "release.sending": frozenset({"sending"}), "release.delivered": frozenset({"delivered"}),
-    "release.unknown": frozenset({"unknown"}),
+    "release.unknown": frozenset({"unknown"}), "release.withdrawn": frozenset({"withdrawn"}),
 }  # fmt: skip
 
 

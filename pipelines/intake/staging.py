@@ -384,8 +384,9 @@ def write_parquet(
             _write_slices(table.slices(), file)
         else:
             pq.write_table(table, pa.PythonFile(file, "w"), compression="zstd")
-    written = at_rest.opened(kind, partition, path.name, beside.read_bytes())
-    if pq.read_metadata(pa.BufferReader(written)).num_rows != table.num_rows:
+    with at_rest.reading(kind, partition, beside, path.name) as written:
+        rows = pq.read_metadata(written).num_rows
+    if rows != table.num_rows:
         raise KyufuError(
             f"{path.name}: 書き込んだ行数が合いません。ディスクの空きを確認してください。"
         )

@@ -57,6 +57,7 @@ class Listed:
     returned_on: date | None
     reason: str | None
     reissue: str | None  # the mailing that is written instead; empty while it is only asked for
+    is_taken_back: bool  # its file was, before it went out
 
     @property
     def needs_somebody(self) -> bool:
@@ -118,6 +119,15 @@ def people_of(connection: sa.Connection, programme: str, release: str) -> list[s
     return list(connection.execute(query).scalars())
 
 
+def sheets_of(connection: sa.Connection, programme: str, release: str) -> list[tuple[str, int]]:
+    """(number, first page) of each sheet of a release, in the order of the pages."""
+    m = tables.mailing.c
+    query = sa.select(m.mailing_id, m.page).where(
+        m.programme == programme, m.release_name == release, m.page > 0
+    )
+    return [(str(n), int(page)) for n, page in connection.execute(query.order_by(m.page))]
+
+
 def written_about(connection: sa.Connection, programme: str, kind: str) -> set[tuple[str, str]]:
     """(person, reference) of every letter of that kind."""
     m, p = tables.mailing, tables.mailing_person
@@ -168,13 +178,22 @@ def _contractors_form(connection: sa.Connection, programme: str, person_id: str)
     connection.execute(
         sa.insert(tables.mailing).values(
             **row, kind=FORM, way="contractor", addressee_id=people[0], reference="",
-            release_name=f"forms_{on:%Y%m%d}.csv", page=0, business_date=on, sent_on=on,
+            release_name=_contractors_file(connection, programme, on), page=0, business_date=on, sent_on=on,
         )
     )  # fmt: skip
     connection.execute(
         sa.insert(tables.mailing_person), [{**row, "person_id": person} for person in people]
     )
     return mailing_id
+
+
+def _contractors_file(connection: sa.Connection, programme: str, on: date) -> str:
+    """The file of forms that went to the contractor on that day."""
+    r = tables.release.c
+    query = sa.select(sa.func.max(r.name)).where(
+        r.programme == programme, r.disclosure == "forms", r.business_date == on, r.state != "withdrawn"
+    )  # fmt: skip
+    return str(connection.execute(query).scalar_one() or "")
 
 
 def read_mailing(connection: sa.Connection, programme: str, mailing_id: str) -> Mapping[str, Any]:
@@ -272,18 +291,36 @@ def close_reissue(
     record(connection, programme, "mail.reissued", "system", mailing_id, detail, day)
 
 
+def ask_again(
+    connection: sa.Connection, programme: str, releases: Iterable[str], day: date
+) -> None:
+    """Forms that were written anew on sheets of these releases, which are taken back, are still to be written."""
+    m, r = tables.mailing.c, tables.mail_reissue
+    sheets = sa.select(m.mailing_id).where(
+        m.programme == programme, m.release_name.in_(sorted(releases))
+    )
+    found = sa.select(r.c.mailing_id).where(r.c.programme == programme, r.c.done_by.in_(sheets))
+    for mailing_id in sorted(connection.execute(found).scalars()):
+        connection.execute(
+            sa.update(r).filter_by(programme=programme, mailing_id=mailing_id).values(done_by=None)
+        )
+        record(connection, programme, "mail.reissue_reopened", "system", mailing_id, {}, day)
+
+
 def list_mail(
     connection: sa.Connection, programme: str, people: Iterable[str] | None = None, *, returned_only: bool = False
 ) -> list[Listed]:  # fmt: skip
     """Mailings, the newest first. people: of these alone."""
-    m, b, r = tables.mailing, tables.mail_return, tables.mail_reissue
+    m, b, r, f = tables.mailing, tables.mail_return, tables.mail_reissue, tables.release
     query = (
         sa.select(
             m.c.mailing_id, m.c.kind, m.c.way, m.c.business_date, m.c.sent_on, b.c.returned_on, b.c.reason,
             sa.case((r.c.mailing_id.is_(None), None), else_=sa.func.coalesce(r.c.done_by, "")),
+            sa.func.coalesce(f.c.state == "withdrawn", sa.false()),
         )
         .outerjoin(b, (b.c.programme == m.c.programme) & (b.c.mailing_id == m.c.mailing_id))
         .outerjoin(r, (r.c.programme == m.c.programme) & (r.c.mailing_id == m.c.mailing_id))
+        .outerjoin(f, (f.c.programme == m.c.programme) & (f.c.name == m.c.release_name))
         .where(m.c.programme == programme)
         .order_by(m.c.business_date.desc(), m.c.mailing_id.desc())
     )  # fmt: skip

@@ -8,7 +8,9 @@ register by resident number.
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
@@ -64,22 +66,32 @@ def read_forms(data: bytes, profile: FormsProfile = _DEFAULT) -> pa.Table:
         CsvError: another heading, a row of another width, a row without members, or a member after
             an empty place.
     """
-    cells = _cells(data, profile)
-    names = _shared_names(profile)
-    rows = cells.num_rows
-    shared = dict(zip(names, cells.columns, strict=False))
     parts = []
-    for slot, is_filled in enumerate(_assert_members_in_order(cells, len(names))):
-        at = pa.array(np.flatnonzero(is_filled))
-        first = len(names) + slot * _WIDTH
-        member = dict(zip(MEMBER_COLUMNS, cells.columns[first : first + _WIDTH], strict=True))
-        place = {"file_row": np.arange(2, 2 + rows), "slot": np.full(rows, slot + 1)}
-        parts.append(pa.table({**place, **shared, **member}).take(at))
-    people = pa.concat_tables(parts).sort_by([("file_row", "ascending"), ("slot", "ascending")])
+    rows = 0
+    for cells in _cells(data, profile):
+        parts.append(_people_of(cells, rows, profile))
+        rows += cells.num_rows
+    people = pa.concat_tables(parts)
     if profile.amount_yen_per_person is None:
         nothing = pa.repeat(pa.scalar("", pa.large_string()), people.num_rows)
         people = people.append_column("amount_yen", nothing)
     return people.combine_chunks()
+
+
+def _people_of(cells: pa.Table, before: int, profile: FormsProfile) -> pa.Table:
+    """The people of some rows of a file, in its order; before: how many rows stand before them."""
+    names = _shared_names(profile)
+    shared = dict(zip(names, cells.columns, strict=False))
+    numbers = np.arange(before + 2, before + 2 + cells.num_rows)
+    parts = []
+    for slot, is_filled in enumerate(_assert_members_in_order(cells, len(names), before)):
+        at = pa.array(np.flatnonzero(is_filled))
+        first = len(names) + slot * _WIDTH
+        member = dict(zip(MEMBER_COLUMNS, cells.columns[first : first + _WIDTH], strict=True))
+        place = {"file_row": numbers, "slot": np.full(cells.num_rows, slot + 1)}
+        parts.append(pa.table({**place, **shared, **member}).take(at))
+    by_place = [("file_row", "ascending"), ("slot", "ascending")]
+    return pa.concat_tables(parts).sort_by(by_place)
 
 
 def count_rows(data: bytes, profile: FormsProfile = _DEFAULT) -> int:
@@ -195,8 +207,8 @@ def _shared_names(profile: FormsProfile) -> list[str]:
     return names if profile.amount_yen_per_person is None else [*names, "amount_yen"]
 
 
-def _cells(data: bytes, profile: FormsProfile) -> pa.Table:
-    """The file's rows below the heading as text columns, whose names are their places.
+def _cells(data: bytes, profile: FormsProfile) -> Iterator[pa.Table]:
+    """The file's rows below the heading, some at a time, as text columns whose names are their places.
 
     Raises:
         CsvError: see `read_forms`.
@@ -215,7 +227,7 @@ def _cells(data: bytes, profile: FormsProfile) -> pa.Table:
         return "skip"
 
     places = [str(place) for place in range(len(found))]
-    cells = pacsv.read_csv(
+    reader = pacsv.open_csv(
         pa.py_buffer(_utf8(data, profile.csv.encoding)),
         read_options=pacsv.ReadOptions(
             use_threads=False, skip_rows_after_names=1, column_names=places, block_size=_BLOCK
@@ -231,9 +243,13 @@ def _cells(data: bytes, profile: FormsProfile) -> pa.Table:
             quoted_strings_can_be_null=False,
         ),
     )
+    yield reader.schema.empty_table()
+    for batch in reader:
+        if ragged:
+            break
+        yield pa.Table.from_batches([batch])
     if ragged:
         raise CsvError(ragged[0], "", "has not one cell for each heading")
-    return cells
 
 
 def _utf8(data: bytes, encoding: str) -> bytes:
@@ -242,14 +258,19 @@ def _utf8(data: bytes, encoding: str) -> bytes:
     Raises:
         CsvError: bytes that are not in the encoding.
     """
+    parts = (data[at : at + _BLOCK] for at in range(0, len(data), _BLOCK))
     try:
-        return data.decode(encoding).encode()
+        return b"".join(text.encode() for text in codecs.iterdecode(parts, encoding))
     except UnicodeDecodeError:
         raise CsvError(0, "", f"is not {encoding}") from None
 
 
-def _assert_members_in_order(cells: pa.Table, shared: int) -> list[npt.NDArray[np.bool_]]:
+def _assert_members_in_order(
+    cells: pa.Table, shared: int, before: int
+) -> list[npt.NDArray[np.bool_]]:
     """Which rows have a member in each place; a row's members stand in its first places.
+
+    before: how many rows of the file stand before these.
 
     Raises:
         CsvError: a row without members, a member after an empty place, or items without a number.
@@ -260,16 +281,16 @@ def _assert_members_in_order(cells: pa.Table, shared: int) -> list[npt.NDArray[n
     ]
     filled = given[::_WIDTH]
     for gap in (~filled[0], *(later & ~earlier for earlier, later in pairwise(filled))):
-        _assert_none(gap, "has an empty place before or instead of a member")
+        _assert_none(gap, before, "has an empty place before or instead of a member")
     for place, item in enumerate(given):
         without = item & ~filled[place // _WIDTH]
-        _assert_none(without, "has items of a member without a number")
+        _assert_none(without, before, "has items of a member without a number")
     return filled
 
 
-def _assert_none(wrong: npt.NDArray[np.bool_], what: str) -> None:
+def _assert_none(wrong: npt.NDArray[np.bool_], before: int, what: str) -> None:
     if wrong.any():
-        raise CsvError(int(wrong.argmax()) + 2, "", what)
+        raise CsvError(before + int(wrong.argmax()) + 2, "", what)
 
 
 def _unknown_or_twice(printed: pa.Table, at: pa.ChunkedArray) -> list[str]:

@@ -4,7 +4,8 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import FrameType
@@ -63,30 +64,36 @@ def serve(airflow_home: Path) -> int:
 
 
 def _play(running: Running, screen: Screen, then: Callable[[Running, Api], None]) -> None:
-    place = running.place
-    days = campaign_days(place.settings.inputs)
+    days = campaign_days(running.place.settings.inputs)
     screen.expect(len(days) * len(DAGS))
+    screen.say(_register_handlers(running, days[0]))
+    with staffed(running, screen) as (operator, player):
+        attempt = player.prepare(days)
+        for day in days:
+            running.relay.set_business_date(day)
+            player.play(day, attempt)
+        then(running, operator)
+
+
+@contextmanager
+def staffed(running: Running, screen: Screen) -> Iterator[tuple[Api, Days]]:
+    """The demonstration's people at work: the operator, who plays days, while the others approve by themselves."""
+    place = running.place
     people = place.programme.demonstration
     assert people is not None  # noqa: S101 - Place.users has checked it
     passwords = place.passwords()
     staff = [Api(place.url, name, passwords[name]) for name in people.approvers]
     operator = Api(place.url, people.drafter, passwords[people.drafter])
     screen.say(f"実演です。承認は {', '.join(people.approvers)} がAirflowのAPIで自動的に行います。")
-    screen.say(_register_handlers(running, days[0]))
     approvers = Approvers(staff, screen.say)
 
     def check() -> None:
         running.check()
         approvers.check()
 
-    player = Days(operator, screen, check)
-    attempt = player.prepare(days)
     approvers.start()
     try:
-        for day in days:
-            running.relay.set_business_date(day)
-            player.play(day, attempt)
-        then(running, operator)
+        yield operator, Days(operator, screen, check)
     finally:
         approvers.stop()
 

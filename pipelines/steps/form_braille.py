@@ -1,7 +1,6 @@
 """Braille households' envelopes: the embosser's file, large-print labels and the checking sheet, all the ward's own."""
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from pipelines.outputs.braille_envelopes import (
 )
 from pipelines.steps import outbox
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.form_drafts import FormDraft
 
 _NAMES = ("household_id", "name_kana", "name_kanji")
 _BRAILLE = ("braille_kana", "braille_cells", "braille_brf", "check_by_person")
@@ -26,7 +26,7 @@ _ADDRESS = ("postal_code", "address", "address_supplement", "mailing_address")
 
 
 def build(
-    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, day: date
+    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, draft: FormDraft
 ) -> list[str]:
     """Make and keep what goes on the envelopes of the Braille households among these people: the names of it.
 
@@ -35,7 +35,7 @@ def build(
     addressees = _addressees(c, connection, guard, rows)
     if not addressees:
         return []
-    asked = c.programme.braille
+    asked, day = c.programme.braille, draft.day
     embosser = Embosser(
         asked.sender, asked.title, asked.with_name, asked.cells_in_line, asked.lines_in_page
     )
@@ -52,7 +52,7 @@ def build(
     names = []
     for name, payload, columns, pieces in made:
         release = make_release(
-            c.programme, guard, "inhouse", name=name.format(f"{day:%Y%m%d}"), payload=payload, columns=columns,
+            c.programme, guard, "inhouse", name=name.format(draft.stamp), payload=payload, columns=columns,
             people=frozenset(about), records=len(envelopes), sum_yen=None, day=day, pieces=pieces,
         )  # fmt: skip
         outbox.keep(c, connection, release)

@@ -1,6 +1,5 @@
 """The print contractor's forms: the file by its profile, parsed again and compared with the register, and its proof."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pyarrow as pa
@@ -16,11 +15,12 @@ from pipelines.outputs.forms import DERIVED_COLUMNS, build_forms
 from pipelines.outputs.forms_check import compare_printed, count_rows, read_forms
 from pipelines.steps import outbox
 from pipelines.steps.campaign import ITEMS, Campaign
+from pipelines.steps.form_drafts import FormDraft
 from pipelines.steps.form_profile import form_profile
 
 
 def build(
-    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, day: date
+    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, draft: FormDraft
 ) -> list[str]:
     """Build, check and keep the contractor's file of these people: the names of what was made.
 
@@ -33,19 +33,18 @@ def build(
     asked = form_profile(c.programme)
     people = frozenset(rows.column("person_id").to_pylist())
     payload = build_forms(rows.select(list(ITEMS)), asked)
-    name = f"forms_{day:%Y%m%d}.csv"
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        checked = beside.submit(_check, c, rows.select(list(ITEMS)), payload, name, day)
-        made = make_release(
-            c.programme, guard, "forms", name=name, payload=payload, columns=(*ITEMS, *DERIVED_COLUMNS),
-            people=people, records=count_rows(payload, asked), sum_yen=None, day=day,
-        )  # fmt: skip
-        proof, shown = checked.result()
+    name, day = f"forms_{draft.stamp}.csv", draft.day
+    # one after the other: each has the whole file open, as text and as columns
+    proof, shown = _check(c, rows.select(list(ITEMS)), payload, name, day)
+    made = make_release(
+        c.programme, guard, "forms", name=name, payload=payload, columns=(*ITEMS, *DERIVED_COLUMNS),
+        people=people, records=count_rows(payload, asked), sum_yen=None, day=day,
+    )  # fmt: skip
     outbox.keep(c, connection, made)
     households = rows.column("household_id")
     on_proof = rows.filter(pc.is_in(households, value_set=pa.array(shown, pa.string())))
     proof_made = make_release(
-        c.programme, guard, "form_proofs", name=f"proof_forms_{day:%Y%m%d}.pdf", payload=proof,
+        c.programme, guard, "form_proofs", name=f"proof_forms_{draft.stamp}.pdf", payload=proof,
         columns=(*ITEMS, *DERIVED_COLUMNS), people=frozenset(on_proof.column("person_id").to_pylist()),
         records=len(shown), sum_yen=None, day=day,
     )  # fmt: skip

@@ -1,105 +1,152 @@
 """The application forms: the contractor's file, and the ward's own way for protected people and Braille households."""
 
 from datetime import date
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipelines.disclosure.guard import PeriodClosed
+from pipelines.disclosure.guard import DisclosureRefused, PeriodClosed
 from pipelines.errors import KyufuError
 from pipelines.intake.staging import sha256
 from pipelines.ledger import mail, people
 from pipelines.ledger.approvals import assert_approved
 from pipelines.ledger.store import tell_refusal
-from pipelines.steps import form_braille, form_printing, outbox, ward_forms
+from pipelines.steps import form_braille, form_drafts, form_printing, outbox, ward_forms
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.form_drafts import FormDraft
+
+_BY_PROTECTION = ("PEOPLE", "CONTENT")  # the gate's rules that a new protection breaks
+
+
+class FormsTakenBack(KyufuError):
+    """Forms that were drafted may not go out any more; others must be built and approved."""
 
 
 def build(c: Campaign, day: date) -> dict[str, Any]:
     """Build the day's forms: everybody who has none yet, and nobody whom linkage has not cleared.
 
     Returns counts, and the subject and hash that one person approves. On a day on which the disclosure does not allow
-    the contractor's file, that is recorded as refused and the ward's own forms are still made.
+    the contractor's file, that is recorded as refused and the ward's own forms are still made. What was drafted before
+    and has not gone out is taken back: its people are among these.
     """
-
-    def work(connection: sa.Connection) -> dict[str, Any]:
-        guard = c.guard(day)
-        waiting = _waiting(c, connection)
-        in_house = pc.or_(
-            pc.is_in(
-                waiting.column("person_id"),
-                value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
-            ),
-            pc.or_(
-                pc.is_null(waiting.column("household_id")),
-                _form_already_sent(c, connection, waiting),
-            ),
-        )
-        names: list[str] = []
-        refused = None
-        try:
-            names += form_printing.build(
-                c, connection, guard, waiting.filter(pc.invert(in_house)), day
-            )
-        except PeriodClosed as error:
-            tell_refusal(connection, c.programme.id, error)
-            refused = str(error)
-        own = waiting.filter(in_house)
-        names += ward_forms.build(c, connection, guard, own, day)
-        names += form_braille.build(c, connection, guard, own, day)
-        return {
-            "names": names, "subject": f"forms:{day}", "hash": _content_hash(c, names), "refused": refused,
-            "proof": next((name for name in names if name.startswith("proof_")), ""),
-            "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
-            "needed": c.programme.people.forms_approvals if names else 0,
-        }  # fmt: skip
-
-    result = c.ledger.once("forms.build", day, work)
+    with c.ledger.read() as connection:
+        draft = form_drafts.to_build(connection, c.programme.id, day)
+    result = c.ledger.once(draft.build_step, day, lambda connection: _build(c, connection, draft))
     if result["refused"]:
         c.note_refusal("forms", result["refused"], day)
     return result
 
 
+def _build(c: Campaign, connection: sa.Connection, draft: FormDraft) -> dict[str, Any]:
+    day = draft.day
+    form_drafts.take_back_earlier(connection, c.programme.id, draft)
+    guard = c.guard(day)
+    waiting = _waiting(c, connection)
+    in_house = pc.or_(
+        pc.is_in(
+            waiting.column("person_id"),
+            value_set=pa.array(sorted(guard.withheld_from_contractors), pa.string()),
+        ),
+        pc.or_(
+            pc.is_null(waiting.column("household_id")), _form_already_sent(c, connection, waiting)
+        ),
+    )
+    names: list[str] = []
+    refused = None
+    try:
+        names += form_printing.build(
+            c, connection, guard, waiting.filter(pc.invert(in_house)), draft
+        )
+    except PeriodClosed as error:
+        tell_refusal(connection, c.programme.id, error)
+        refused = str(error)
+    own = waiting.filter(in_house)
+    names += ward_forms.build(c, connection, guard, own, draft)
+    names += form_braille.build(c, connection, guard, own, draft)
+    return {
+        "names": names, "subject": draft.subject, "hash": _content_hash(c, names), "refused": refused,
+        "proof": next((name for name in names if name.startswith("proof_")), ""),
+        "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
+        "needed": c.programme.people.forms_approvals if names else 0,
+    }  # fmt: skip
+
+
 def release(c: Campaign, day: date) -> dict[str, Any]:
-    """Send what was approved and mark its people as having a form."""
-    draft = c.ledger.result_of("forms.build", day)
-    if draft is None:
-        raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
+    """Send what was approved and mark its people as having a form.
+
+    Raises:
+        FormsTakenBack: somebody on them was protected since they were built, or a later day's forms took them over.
+        ApprovalRefused: too few people agreed, or somebody rejected them.
+        DisclosureRefused: a list is missing or too old, or the period is over.
+    """
     with c.ledger.read() as connection:
-        if draft["names"]:
+        draft = form_drafts.newest(connection, c.programme.id, day)
+        if draft is None:
+            raise KyufuError(f"forms {day}: 申請書はまだ作成されていません。")
+        if draft.names:
             # of the files and the proof sheet as they lie there now
-            seen = _content_hash(c, draft["names"])
-            assert_approved(connection, c.programme.id, draft["subject"], seen, draft["needed"])
-    if c.ledger.result_of("forms.sent", day) is None:
-        for name in filter(partial(outbox.is_kept, c), draft["names"]):
-            outbox.check_again(
-                c, name, day
-            )  # who is protected since may not be on a household's sheet
-    sent = [outbox.send(c, name, day) for name in draft["names"]]
+            seen, needed = _content_hash(c, draft.names), draft.result["needed"]
+            assert_approved(connection, c.programme.id, draft.subject, seen, needed)
+    if c.ledger.result_of(draft.sent_step, day) is None:
+        _check_again(c, draft)
+    with c.ledger.read() as connection:
+        names = form_drafts.standing(connection, c.programme.id, draft)
+    if draft.names and not names:
+        raise FormsTakenBack(
+            f"{draft.subject}: この申請書は取り下げられました。もう一度作成し、承認してください。"
+        )
+    sent = [outbox.send(c, name, day) for name in names]
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        marked = sum(_mark_sent(c, connection, name, day) for name in draft["names"])
-        mail.mark_sent(connection, c.programme.id, draft["names"], day)
+        marked = sum(_mark_sent(c, connection, name, day) for name in names)
+        mail.mark_sent(connection, c.programme.id, names, day)
         return {"people": marked}
 
-    return {**c.ledger.once("forms.sent", day, work), "files": sent}
+    return {**c.ledger.once(draft.sent_step, day, work), "files": sent}
+
+
+def _check_again(c: Campaign, draft: FormDraft) -> None:
+    """Hold what is still here against the present protections; a draft that they forbid is taken back.
+
+    Raises:
+        FormsTakenBack: it was.
+        DisclosureRefused: something else than a protection forbids it; it stands.
+    """
+    with c.ledger.read() as connection:
+        here = form_drafts.still_here(connection, c.programme.id, draft)
+    for name in here:
+        try:
+            outbox.check_again(c, name, draft.day)
+        except DisclosureRefused as refusal:
+            if refusal.rule not in _BY_PROTECTION:
+                raise
+            with c.ledger.write() as connection:
+                count = form_drafts.take_back(
+                    connection, c.programme.id, draft, "protection", draft.day
+                )
+            raise FormsTakenBack(
+                f"{draft.subject}: 作成のあとに保護対象者が加わったため、送っていない{count}点を取り下げました"
+                f"({refusal})申請書の作成からもう一度実行し、新しい番号のものを承認してください。"
+            ) from None
 
 
 def confirm(c: Campaign, day: date) -> dict[str, Any]:
     """Wait until the contractor has acknowledged the forms."""
-    draft = c.ledger.result_of("forms.build", day) or {"names": []}
-    return {"files": [outbox.await_acknowledgement(c, name, day) for name in draft["names"]]}
+    with c.ledger.read() as connection:
+        draft = form_drafts.newest(connection, c.programme.id, day)
+        names = form_drafts.standing(connection, c.programme.id, draft) if draft else []
+    return {"files": [outbox.await_acknowledgement(c, name, day) for name in names]}
 
 
 def _waiting(c: Campaign, connection: sa.Connection) -> pa.Table:
     """Everybody who may claim and has no form yet, in register order."""
-    ids = people.without_form(connection, c.programme.id, ward_forms.SENT_TO)
+    ids = set(people.without_form(connection, c.programme.id, ward_forms.SENT_TO))
+    ids -= form_drafts.on_the_way(c, connection)
     everybody = c.people()
     return everybody.filter(
-        pc.is_in(everybody.column("person_id"), value_set=pa.array(ids, pa.string()))
+        pc.is_in(everybody.column("person_id"), value_set=pa.array(sorted(ids), pa.string()))
     )
 
 

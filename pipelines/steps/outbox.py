@@ -27,6 +27,8 @@ from pipelines.link.errors import DeliveryUnknown
 from pipelines.steps import concerned, inbox, manifests
 from pipelines.steps.campaign import Campaign
 
+WITHDRAWN = "release.withdrawn"  # the audit event of one that does not go out
+
 
 def folder(c: Campaign, name: str) -> Path:
     """Where a release's bytes lie."""
@@ -96,11 +98,6 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         detail,
         release.business_date,
     )
-
-
-def is_kept(c: Campaign, name: str) -> bool:
-    """Whether a stored release is paper, which stays here and is handed over by people."""
-    return bool(_row(c, name)["state"] == "kept")
 
 
 def send(c: Campaign, name: str, day: date) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
-from pipelines.ledger import tables
+from pipelines.ledger import mail, tables
+from pipelines.outputs.paper.splitting import count_pages, split_pages
 from pipelines.steps import outbox
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.roles import Act, Actor
@@ -51,6 +52,7 @@ def list_papers(c: Campaign, actor: Actor) -> list[Paper]:
     query = (
         sa.select(*columns)
         .where(r.c.programme == c.programme.id, r.c.medium == "paper", r.c.disclosure.not_in(_ELSEWHERE))
+        .where(r.c.state != "withdrawn")
         .order_by(r.c.business_date.desc(), r.c.name)
     )  # fmt: skip
     with c.ledger.read() as connection:
@@ -66,6 +68,37 @@ def show(c: Campaign, name: str, out: Path, actor: Actor, purpose: str, day: dat
         DisclosureRefused: the stored bytes are not those that were made.
         Erased: its copy was erased.
     """
+    found, payload = _take_out(c, name, actor, purpose, day)
+    write_whole(out, payload)
+    return found
+
+
+def show_each(
+    c: Campaign, name: str, folder: Path, actor: Actor, purpose: str, day: date
+) -> tuple[Paper, int]:
+    """Write each of a paper's sheets as a PDF of its own, `FOLDER/<number on the sheet>.pdf`; returns how many.
+
+    A department's list, which stands before its sheets, is `FOLDER/list.pdf`. Errors as of `show`.
+    """
+    with c.ledger.read() as connection:
+        sheets = mail.sheets_of(connection, c.programme.id, name)
+    if not sheets:
+        raise PaperNotHere(
+            f"{name}: あて名ごとの書類ではありません。--each を付けずに取り出してください。"
+        )
+    found, payload = _take_out(c, name, actor, purpose, day)
+    if sheets[0][1] > 1:
+        sheets = [("list", 1), *sheets]
+    ends = [page - 1 for _, page in sheets[1:]] + [count_pages(payload)]
+    parts = [(page, end) for (_, page), end in zip(sheets, ends, strict=True)]
+    folder.mkdir(mode=0o700)
+    for (number, _), data in zip(sheets, split_pages(payload, parts), strict=True):
+        write_whole(folder / f"{number}.pdf", data)
+    return found, len(sheets)
+
+
+def _take_out(c: Campaign, name: str, actor: Actor, purpose: str, day: date) -> tuple[Paper, bytes]:
+    """A paper's bytes, with everybody in it entered as shown."""
     actor.assert_may(Act.SHOW_PAPER)
     found = {paper.name: paper for paper in list_papers(c, actor)}.get(name)
     if found is None:
@@ -78,5 +111,4 @@ def show(c: Campaign, name: str, out: Path, actor: Actor, purpose: str, day: dat
             c, connection, "paper.shown", actor.name, purpose, sorted(made.people), day, subject=name,
             sha256=found.sha256,
         )  # fmt: skip
-    write_whole(out, made.payload)
-    return found
+    return found, made.payload

@@ -20,6 +20,7 @@ from pipelines.outputs.ward_sheets import FORM
 from pipelines.steps import addresses, ward_mail
 from pipelines.steps.addresses import EVACUEE
 from pipelines.steps.campaign import Campaign
+from pipelines.steps.form_drafts import FormDraft
 from pipelines.steps.ward_mail import Draft
 
 SENT_TO = (Entitlement.UNCLAIMED, Entitlement.CLAIMED, Entitlement.HELD)
@@ -27,15 +28,16 @@ _REISSUED_TO = (*SENT_TO, Entitlement.RETURNED)
 
 
 def build(
-    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, day: date
+    c: Campaign, connection: sa.Connection, guard: Guard, rows: pa.Table, draft: FormDraft
 ) -> list[str]:
     """The day's forms of the ward's own, and those that are written anew; names of the releases.
 
     rows: people in register order who have no form yet.
     """
     new = drafts_of(c, connection, guard, rows.column("person_id").to_pylist())
+    anew = _written_anew(c, connection, guard, draft.day)
     return ward_mail.make(
-        c, connection, guard, [*new, *_written_anew(c, connection, guard, day)], "forms", day
+        c, connection, guard, [*new, *anew], "forms", draft.day, stamp=draft.stamp
     )
 
 

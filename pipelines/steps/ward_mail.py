@@ -126,11 +126,13 @@ class _File:
 
 
 def make(
-    c: Campaign, connection: sa.Connection, guard: Guard, drafts: Sequence[Draft], title: str, day: date
+    c: Campaign, connection: sa.Connection, guard: Guard, drafts: Sequence[Draft], title: str, day: date, *,
+    stamp: str = "",
 ) -> list[str]:  # fmt: skip
     """Make the day's sheets, their register and labels for return envelopes; names of the releases.
 
-    title: what the files are called, `forms` or `notices`.
+    title: what the files are called, `forms` or `notices`; stamp: what tells them from others of that title, else the
+    day.
 
     Raises:
         KyufuError: a printed field differs from the register or the protection.
@@ -140,7 +142,8 @@ def make(
     if not drafts:
         return []
     addressed = _address(c, connection, drafts, day)
-    files = _files(addressed, title, day, c.programme.mail.sheets_per_file)
+    stamp = stamp or f"{day:%Y%m%d}"
+    files = _files(addressed, title, stamp, c.programme.mail.sheets_per_file)
     _build_files(c, connection, guard, files, day)
     mail.enter(connection, c.programme.id, [m for file in files for m in _mailings(file)], day)
     for entry in addressed:
@@ -149,8 +152,8 @@ def make(
             mail.close_reissue(connection, c.programme.id, replaced, entry.number, day)
     return [
         *(file.name for file in files),
-        _keep_register(c, connection, guard, files, title, day),
-        *_keep_labels(c, connection, guard, addressed, title, day),
+        _keep_register(c, connection, guard, files, title, stamp, day),
+        *_keep_labels(c, connection, guard, addressed, f"return_labels_{title}_{stamp}.pdf", day),
     ]
 
 
@@ -225,7 +228,7 @@ def _sheet(
     )  # fmt: skip
 
 
-def _files(addressed: Sequence[_Addressed], title: str, day: date, at_most: int) -> list[_File]:
+def _files(addressed: Sequence[_Addressed], title: str, stamp: str, at_most: int) -> list[_File]:
     """The sheets by their ways, a department's by themselves, in files of at most so many."""
     groups: dict[tuple[str, str], list[_Addressed]] = defaultdict(list)
     for entry in addressed:
@@ -238,8 +241,8 @@ def _files(addressed: Sequence[_Addressed], title: str, day: date, at_most: int)
             start += f"_{departments.index(department) + 1}"
         for number, at in enumerate(range(0, len(entries), at_most), start=1):
             part = entries[at : at + at_most]
-            name = f"{start}_{day:%Y%m%d}_{number:02d}.pdf"
-            cover = _cover(department, f"H{day:%Y%m%d}-{title}-{len(files) + 1}", part)
+            name = f"{start}_{stamp}_{number:02d}.pdf"
+            cover = _cover(department, f"H{stamp}-{title}-{len(files) + 1}", part)
             files.append(_File(name, part, cover))
     return files
 
@@ -320,7 +323,8 @@ def _mailings(file: _File) -> list[Mailing]:
 
 
 def _keep_register(
-    c: Campaign, connection: sa.Connection, guard: Guard, files: Sequence[_File], title: str, day: date
+    c: Campaign, connection: sa.Connection, guard: Guard, files: Sequence[_File], title: str, stamp: str,
+    day: date,
 ) -> str:  # fmt: skip
     """The day's mailing register: every sheet, in the order of the files."""
     entries = [entry for file in files for entry in file.entries]
@@ -330,13 +334,13 @@ def _keep_register(
     ]
     payload = build_register(posted, _TITLES[title], _envelopes(entries), day)
     return _keep(
-        c, connection, guard, "mailing_register", f"mailing_register_{title}_{day:%Y%m%d}.pdf", payload,
+        c, connection, guard, "mailing_register", f"mailing_register_{title}_{stamp}.pdf", payload,
         ("mail_number", "name_kanji", "route"), frozenset(e.draft.addressee for e in entries), len(entries), day,
     )  # fmt: skip
 
 
 def _keep_labels(
-    c: Campaign, connection: sa.Connection, guard: Guard, entries: Sequence[_Addressed], title: str, day: date
+    c: Campaign, connection: sa.Connection, guard: Guard, entries: Sequence[_Addressed], name: str, day: date
 ) -> list[str]:  # fmt: skip
     """Labels for the return envelopes of what is to be answered."""
     count_of_labels = _envelopes(entries)
@@ -344,7 +348,6 @@ def _keep_labels(
         return []
     of = c.programme.mail
     payload = build_return_labels(of.return_postal_code, of.return_to, count_of_labels, day)
-    name = f"return_labels_{title}_{day:%Y%m%d}.pdf"
     nobody: frozenset[str] = frozenset()
     return [
         _keep(c, connection, guard, "return_labels", name, payload, (), nobody, count_of_labels, day)

@@ -1,5 +1,6 @@
 """Stored bytes: readable with their own key alone, the same bytes every time, gone once the key is destroyed."""
 
+import io
 import shutil
 import stat
 
@@ -28,6 +29,31 @@ def test_what_was_written_is_read_whatever_its_size(store, size):
     store.write(STAGING, PARTITION, _file(store), data[:size])
     assert store.read(STAGING, PARTITION, _file(store)) == data[:size]
     assert plain_size(_file(store)) == size
+
+
+@pytest.mark.parametrize("size", [0, 1, MIB, MIB + 1, 2 * MIB, 3 * MIB + 5])
+def test_it_is_read_here_and_there_as_a_plain_file_is(store, size):
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    store.write(STAGING, PARTITION, _file(store), data)
+    plain = io.BytesIO(data)
+    with store.reading(STAGING, PARTITION, _file(store)) as file:
+        for place, whence, count in (
+            (-8, io.SEEK_END, 8), (0, io.SEEK_SET, 5), (MIB - 3, io.SEEK_SET, 7), (10, io.SEEK_CUR, 2 * MIB),
+            (0, io.SEEK_SET, -1), (size + 9, io.SEEK_SET, 4),
+        ):  # fmt: skip
+            if whence == io.SEEK_END and size < 8:
+                continue
+            assert file.seek(place, whence) == plain.seek(place, whence)
+            assert file.read(count) == plain.read(count)
+
+
+def test_written_in_parts_it_is_the_same_file(store):
+    data = bytes(range(251)) * 12_000
+    store.write(STAGING, PARTITION, _file(store), data)
+    with store.writing(STAGING, PARTITION, _file(store, "parts"), "rows") as file:
+        for start in range(0, len(data), 700_001):
+            file.write(data[start : start + 700_001])
+    assert _file(store, "parts").read_bytes() == _file(store).read_bytes()
 
 
 def test_nothing_of_it_lies_in_the_home_and_the_key_lies_outside(store):
@@ -63,6 +89,11 @@ def test_what_is_cut_off_is_found(store, cut):
     _file(store).write_bytes(stored[:-cut] if cut else stored[:16])
     with pytest.raises(StoredBytesDamaged):
         store.read(STAGING, PARTITION, _file(store))
+    with (
+        pytest.raises(StoredBytesDamaged),
+        store.reading(STAGING, PARTITION, _file(store)),
+    ):
+        pass
 
 
 def test_a_file_under_another_files_name_is_found(store):
