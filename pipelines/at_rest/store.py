@@ -89,7 +89,17 @@ class AtRest:
             FileNotFoundError: it is not there, and was not erased.
         """
         self._assert_there(kind, partition)
-        return self.opened(kind, partition, path.name, path.read_bytes())
+        return b"".join(self.pieces(kind, partition, path))
+
+    def pieces(self, kind: str, partition: str, path: Path) -> Iterator[bytes]:
+        """The same, a piece at a time."""
+        self._assert_there(kind, partition)
+        with path.open("rb") as file:
+            if not is_encrypted(path):
+                yield file.read()
+                return
+            key = self._key(kind, partition, make=False)
+            yield from DecryptingFile(file, key, path.name).pieces()
 
     @contextmanager
     def reading(self, kind: str, partition: str, path: Path, name: str = "") -> Iterator[BinaryIO]:

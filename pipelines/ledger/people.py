@@ -16,6 +16,7 @@ from pipelines.ledger.states import Entitlement
 from pipelines.ledger.store import (
     Move,
     fetch,
+    fetch_plain,
     in_parts,
     insert_new,
     last_event,
@@ -263,10 +264,9 @@ def households_with_form(
     """Which of these households a form was sent to."""
     e = tables.entitlement
     query = sa.select(e.c.household_id).where(
-        e.c.programme == programme, e.c.form_route.is_not(None)
+        e.c.programme == programme, e.c.form_route.is_not(None), e.c.household_id.is_not(None)
     )
-    sent = connection.execute(query.where(e.c.household_id.is_not(None)).distinct()).scalars()
-    return households & set(sent)
+    return households & {household for (household,) in fetch_plain(connection, query.distinct())}
 
 
 def mark_form_sent(

@@ -128,14 +128,12 @@ def compare_printed(
     wrong_characters = _unprintable(printed, profile)
     printed, wrong_notes = restore(printed, profile)
     at = pc.index_in(printed["resident_id"], value_set=register["resident_id"])
-    known = printed.filter(pc.is_valid(at))
-    beside = register.take(pc.drop_null(at))
     return [
         *wrong_characters,
         *wrong_notes,
         *_unknown_or_twice(printed, at),
         *_missing(register, printed),
-        *_different_items(known, beside),
+        *_different_items(printed, register, at),
         *_different_counts(printed, register, profile),
         *_different_barcodes(printed),
         *_out_of_order(printed),
@@ -328,11 +326,13 @@ def _missing(register: pa.Table, printed: pa.Table) -> list[str]:
     return differences
 
 
-def _different_items(known: pa.Table, beside: pa.Table) -> list[str]:
-    """Printed items that are not the register's, for people who are on both."""
+def _different_items(printed: pa.Table, register: pa.Table, at: pa.ChunkedArray) -> list[str]:
+    """Printed items that are not the register's, for people who are on both; at: where each stands on the register."""
+    is_known, place = pc.is_valid(at), pc.drop_null(at)
+    known = printed.select(["file_row", "slot"]).filter(is_known)
     differences = []
     for name in (*HOUSEHOLD_COLUMNS, *MEMBER_COLUMNS):
-        wrong = pc.not_equal(known[name], beside[name])
+        wrong = pc.not_equal(printed[name].filter(is_known), register[name].take(place))
         differences += [
             _at_slot(row, slot, name, "is not what the register says")
             for row, slot in _where(known, wrong)
@@ -385,7 +385,8 @@ def _as_text(numbers: pa.ChunkedArray | npt.NDArray[np.int64]) -> pa.Array | pa.
 
 def _different_barcodes(printed: pa.Table) -> list[str]:
     """Barcodes that are not those of the address printed beside them."""
-    first = printed.filter(pc.equal(printed["slot"], 1))
+    columns = ["file_row", "slot", "barcode", "postal_code", "address", "address_supplement"]
+    first = printed.select(columns).filter(pc.equal(printed["slot"], 1))
     wrong = pc.not_equal(first["barcode"], barcodes(first))
     heading_text = DERIVED_COLUMNS["barcode"]
     return [
@@ -396,7 +397,8 @@ def _different_barcodes(printed: pa.Table) -> list[str]:
 
 def _out_of_order(printed: pa.Table) -> list[str]:
     """Rows that do not follow the mail's order: postal code, household number, line."""
-    first = printed.filter(pc.equal(printed["slot"], 1))
+    columns = ["file_row", "slot", "line", "household_id", "postal_code"]
+    first = printed.select(columns).filter(pc.equal(printed["slot"], 1))
     rows = first["file_row"].to_pylist()
     not_behind = np.ones(max(len(rows) - 1, 0), dtype=bool)
     for name in ("line", "household_id", "postal_code"):

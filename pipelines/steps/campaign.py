@@ -145,7 +145,15 @@ class Campaign:
         )
         with self.ledger.read() as connection:
             rows = fetch(connection, query, WRITTEN)
-        return add_keys(rows, self.programme.benefit.municipality_code)
+        if not self._additions or not self._additions[0].equals(rows):
+            keyed = add_keys(rows, self.programme.benefit.municipality_code)
+            self._additions[:] = [rows, keyed]
+        return self._additions[1]
+
+    @cached_property
+    def _additions(self) -> list[pa.Table]:
+        """The additions as they were last read, and with their keys; nothing at first."""
+        return []
 
     def people(self) -> pa.Table:
         """Everybody eligible (schema `PEOPLE`): the snapshot and the additions."""
@@ -211,7 +219,9 @@ def secrets_of(
     everybody: pa.Table, protected: set[str], addresses: Mapping[str, Sequence[str]], printer: FormsProfile
 ) -> tuple[Secret, ...]:  # fmt: skip
     """The protected people as the scan looks for them. addresses: person_id -> where they live now."""
-    kept = everybody.filter(pc.is_in(everybody.column("person_id"), value_set=_ids(protected)))
+    columns = ["person_id", "resident_id", "name_kanji", "name_kana", "birth_date", "date_key"]
+    is_kept = pc.is_in(everybody.column("person_id"), value_set=_ids(protected))
+    kept = everybody.select(columns).filter(is_kept)
     return tuple(
         Secret(
             row["person_id"], row["resident_id"],
@@ -225,26 +235,28 @@ def secrets_of(
 def own_register(everybody: pa.Table, wanted: frozenset[str], printer: FormsProfile) -> Register:
     """What the register says of some people, as the scan asks for it; beside it how the contractor prints it."""
 
-    def rows() -> pa.Table:
-        found = everybody.filter(
-            pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted)))
-        )
-        return with_own_household(found)
+    @cache  # most pieces never ask
+    def theirs() -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Of everybody, whether they are wanted, and the household."""
+        is_wanted = pc.is_in(everybody.column("person_id"), value_set=_ids(set(wanted)))
+        return is_wanted, with_own_household(everybody).column("household_id")
 
     def lines(births: frozenset[str], households: frozenset[str]) -> list[str]:
-        own = rows()
-        born = pc.is_in(own.column("date_key"), value_set=_ids(set(births)))
-        near = own.filter(born).column("household_id").combine_chunks()
-        named = pc.is_in(own.column("household_id"), value_set=_ids(set(households)))
-        return household_lines(
-            own.filter(pc.or_(named, pc.is_in(own.column("household_id"), value_set=near))), printer
+        is_wanted, household = theirs()
+        born = pc.is_in(everybody.column("date_key"), value_set=_ids(set(births)))
+        near = household.filter(pc.and_(is_wanted, born)).combine_chunks()
+        named = pc.or_(
+            pc.is_in(household, value_set=_ids(set(households))),
+            pc.is_in(household, value_set=near),
         )
+        own = everybody.filter(pc.and_(is_wanted, named))
+        return household_lines(with_own_household(own), printer)
 
     def addresses() -> list[str]:
-        own = rows()
-        each = own.group_by("household_id").aggregate(
-            [("address", "one"), ("address_supplement", "one")]
-        )
+        is_wanted, household = theirs()
+        parts = {name: everybody.column(name) for name in ("address", "address_supplement")}
+        own = pa.table({"household_id": household, **parts}).filter(is_wanted)
+        each = own.group_by("household_id").aggregate([(name, "one") for name in parts])
         written = _joined(each, ("address_one", "address_supplement_one")).combine_chunks()
         printed, changed = replace_column(written, printer.characters)
         return [*written.to_pylist(), *(printed[row].as_py() for row in changed)]

@@ -35,7 +35,9 @@ def build(
     payload = build_forms(rows.select(list(ITEMS)), asked)
     name, day = f"forms_{draft.stamp}.csv", draft.day
     # one after the other: each has the whole file open, as text and as columns
+    pa.default_memory_pool().release_unused()
     proof, shown = _check(c, rows.select(list(ITEMS)), payload, name, day)
+    pa.default_memory_pool().release_unused()
     made = make_release(
         c.programme, guard, "forms", name=name, payload=payload, columns=(*ITEMS, *DERIVED_COLUMNS),
         people=people, records=count_rows(payload, asked), sum_yen=None, day=day,

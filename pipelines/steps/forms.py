@@ -53,22 +53,23 @@ def _build(c: Campaign, connection: sa.Connection, draft: FormDraft) -> dict[str
             pc.is_null(waiting.column("household_id")), _form_already_sent(c, connection, waiting)
         ),
     )
+    contractors, own = waiting.filter(pc.invert(in_house)), waiting.filter(in_house)
+    people = waiting.num_rows
+    del waiting  # as large as the register: the file is made beside it
     names: list[str] = []
     refused = None
     try:
-        names += form_printing.build(
-            c, connection, guard, waiting.filter(pc.invert(in_house)), draft
-        )
+        names += form_printing.build(c, connection, guard, contractors, draft)
     except PeriodClosed as error:
         tell_refusal(connection, c.programme.id, error)
-        refused = str(error)
-    own = waiting.filter(in_house)
+        refused, people = str(error), own.num_rows
+    del contractors
     names += ward_forms.build(c, connection, guard, own, draft)
     names += form_braille.build(c, connection, guard, own, draft)
     return {
         "names": names, "subject": draft.subject, "hash": _content_hash(c, names), "refused": refused,
         "proof": next((name for name in names if name.startswith("proof_")), ""),
-        "people": waiting.num_rows if not refused else int(pc.sum(in_house).as_py() or 0),
+        "people": people,
         "needed": c.programme.people.forms_approvals if names else 0,
     }  # fmt: skip
 
@@ -173,4 +174,4 @@ def _mark_sent(c: Campaign, connection: sa.Connection, name: str, day: date) -> 
 
 
 def _content_hash(c: Campaign, names: list[str]) -> str:
-    return sha256("".join(sha256(outbox.read_payload(c, n)) for n in names).encode())
+    return sha256("".join(outbox.payload_sha256(c, n) for n in names).encode())

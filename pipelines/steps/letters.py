@@ -88,19 +88,20 @@ def build(
     rows: of `unwritten`; lacking: of `deficient`. Outside the contractor's period the ward writes all of them.
     """
     letters = [*_about_returns(guard, rows), *_about_claims(c, connection, guard, lacking)]
-    by_contractor = [letter for letter in letters if _is_contractors(guard, letter)]
+    by_contractor, own = [], []
+    for letter in letters:
+        (by_contractor if _is_contractors(guard, letter) else own).append(letter)
     made = []
     refused = None
     try:
         made = _contractor(c, guard, by_contractor, day)
     except PeriodClosed as error:
         tell_refusal(connection, c.programme.id, error)
-        refused, by_contractor = str(error), []
+        refused, own = str(error), letters
     for release in made:
         outbox.keep(c, connection, release)
     _mark_written(c, connection, letters, rows, day)
-    drafts = [_draft(letter) for letter in letters if letter not in by_contractor]
-    return [release.name for release in made], drafts, refused
+    return [release.name for release in made], [_draft(letter) for letter in own], refused
 
 
 def _about_returns(guard: Guard, rows: list[Any]) -> list[Letter]:

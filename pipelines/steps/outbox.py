@@ -4,6 +4,7 @@
 payload and whom it is about are encrypted at rest under the release's own key.
 """
 
+import hashlib
 import json
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,6 @@ from pipelines.disclosure.release import ERASURE, Piece, Release, make_release, 
 from pipelines.errors import KyufuError
 from pipelines.failpoints import failpoint
 from pipelines.files import write_whole
-from pipelines.intake.staging import sha256
 from pipelines.ledger import incidents, rosters, stops, tables
 from pipelines.ledger.store import chain_head, insert_new, record
 from pipelines.link import receiving
@@ -44,6 +44,14 @@ def read_payload(c: Campaign, name: str) -> bytes:
     return c.at_rest.read(OUTGOING_COPIES, name, folder(c, name) / "payload")
 
 
+def payload_sha256(c: Campaign, name: str) -> str:
+    """Of a release's bytes as they lie there now; errors as of `read_payload`."""
+    digest = hashlib.sha256()
+    for piece in c.at_rest.pieces(OUTGOING_COPIES, name, folder(c, name) / "payload"):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def read_about(c: Campaign, name: str) -> dict[str, Any]:
     """Whom a release is about (`people`, ids) and its `columns`; errors as of `read_payload`."""
     found = c.at_rest.read(OUTGOING_COPIES, name, folder(c, name) / "people.json")
@@ -58,7 +66,7 @@ def keep(c: Campaign, connection: sa.Connection, release: Release) -> None:
         KyufuError: other bytes are stored under that name.
     """
     path = folder(c, release.name)
-    if (path / "payload").is_file() and sha256(read_payload(c, release.name)) != release.sha256:
+    if (path / "payload").is_file() and payload_sha256(c, release.name) != release.sha256:
         state = connection.execute(
             sa.select(tables.release.c.state).filter_by(name=release.name)
         ).scalar_one_or_none()

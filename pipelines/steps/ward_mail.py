@@ -144,7 +144,13 @@ def make(
     addressed = _address(c, connection, drafts, day)
     stamp = stamp or f"{day:%Y%m%d}"
     files = _files(addressed, title, stamp, c.programme.mail.sheets_per_file)
-    _build_files(c, connection, guard, files, day)
+    # pages are set beside what reads and compares them
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        payloads = [pool.submit(_set, c.programme, file, day) for file in files]
+        register = pool.submit(_set_register, files, title, day)
+        wanted = _expected(c, connection, files)
+        for file, payload in zip(files, payloads, strict=True):
+            _release(c, connection, guard, file, _compared(file, payload.result(), wanted), day)
     mail.enter(connection, c.programme.id, [m for file in files for m in _mailings(file)], day)
     for entry in addressed:
         if entry.draft.replaces:
@@ -152,7 +158,7 @@ def make(
             mail.close_reissue(connection, c.programme.id, replaced, entry.number, day)
     return [
         *(file.name for file in files),
-        _keep_register(c, connection, guard, files, title, stamp, day),
+        _keep_register(c, connection, guard, files, register.result(), f"{title}_{stamp}", day),
         *_keep_labels(c, connection, guard, addressed, f"return_labels_{title}_{stamp}.pdf", day),
     ]
 
@@ -261,29 +267,36 @@ def _cover(department: str, number: str, entries: Sequence[_Addressed]) -> Cover
     return Cover(department, number, tuple(handed))
 
 
-def _build_files(
-    c: Campaign, connection: sa.Connection, guard: Guard, files: Sequence[_File], day: date
-) -> None:
-    """Set every file, compare it with what it must say, release and keep it; the next ones are set meanwhile."""
-    writer = office(c.programme)
+def _set(programme: Programme, file: _File, day: date) -> bytes:
+    """A file's pages."""
+    sheets = [entry.sheet for entry in file.entries]
+    return build_sheets(sheets, office(programme), day, file.cover)
+
+
+def _expected(
+    c: Campaign, connection: sa.Connection, files: Sequence[_File]
+) -> Mapping[str, Sheet]:
+    """Number -> what must stand on a sheet."""
     claimed = [
         Claimed(e.number, e.draft.kind, e.draft.addressee, e.draft.people, e.draft.rows, e.sheet.to.lines)
         for file in files
         for e in file.entries
     ]  # fmt: skip
-    wanted = expected_sheets(c, connection, claimed)
+    return expected_sheets(c, connection, claimed)
 
-    def build(file: _File) -> bytes:
-        return build_sheets([entry.sheet for entry in file.entries], writer, day, file.cover)
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for file, payload in zip(files, pool.map(build, files), strict=True):
-            expected = [wanted[entry.number] for entry in file.entries]
-            if told := compare_sheets(expected, payload, file.cover):
-                raise KyufuError(
-                    f"{file.name}: 印刷した内容が台帳・保護の記録と{len(told)}か所違います。送りません。最初: {told[0]}"
-                )
-            _release(c, connection, guard, file, payload, day)
+def _compared(file: _File, payload: bytes, wanted: Mapping[str, Sheet]) -> bytes:
+    """A file's pages, which say what they must.
+
+    Raises:
+        KyufuError: they do not.
+    """
+    expected = [wanted[entry.number] for entry in file.entries]
+    if told := compare_sheets(expected, payload, file.cover):
+        raise KyufuError(
+            f"{file.name}: 印刷した内容が台帳・保護の記録と{len(told)}か所違います。送りません。最初: {told[0]}"
+        )
+    return payload
 
 
 def _release(
@@ -322,19 +335,23 @@ def _mailings(file: _File) -> list[Mailing]:
     ]  # fmt: skip
 
 
-def _keep_register(
-    c: Campaign, connection: sa.Connection, guard: Guard, files: Sequence[_File], title: str, stamp: str,
-    day: date,
-) -> str:  # fmt: skip
+def _set_register(files: Sequence[_File], title: str, day: date) -> bytes:
     """The day's mailing register: every sheet, in the order of the files."""
     entries = [entry for file in files for entry in file.entries]
     posted = [
         Posted(e.number, WAYS[e.way], e.row["name_kanji"], e.department or _WHERE[e.way])
         for e in entries
     ]
-    payload = build_register(posted, _TITLES[title], _envelopes(entries), day)
+    return build_register(posted, _TITLES[title], _envelopes(entries), day)
+
+
+def _keep_register(
+    c: Campaign, connection: sa.Connection, guard: Guard, files: Sequence[_File], payload: bytes, called: str,
+    day: date,
+) -> str:  # fmt: skip
+    entries = [entry for file in files for entry in file.entries]
     return _keep(
-        c, connection, guard, "mailing_register", f"mailing_register_{title}_{stamp}.pdf", payload,
+        c, connection, guard, "mailing_register", f"mailing_register_{called}.pdf", payload,
         ("mail_number", "name_kanji", "route"), frozenset(e.draft.addressee for e in entries), len(entries), day,
     )  # fmt: skip
 

@@ -6,22 +6,15 @@ A character that the font has not is an error: nothing is printed as an empty bo
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import noto_cjk_sans_jp_bold
-import noto_cjk_sans_jp_regular
-import typst
 from fontTools.ttLib import TTFont
 
 from pipelines.errors import KyufuError
+from pipelines.outputs.paper.setting import FONTS, set_pages
 
-TEMPLATES = Path(__file__).parent / "templates"
-_FONTS = [
-    Path(package.__file__).parent for package in (noto_cjk_sans_jp_regular, noto_cjk_sans_jp_bold)
-]
 _LAYOUT_ONLY = frozenset("\n\t\u200b")
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
@@ -45,22 +38,7 @@ def typeset(template: str, data: Mapping[str, Any], day: date) -> bytes:
             f"{template}: 書体にない文字が{len(lacking)}種あります({points})。"
             "表示できる文字を確認し、手書きで作成してください。"
         )
-    made = typst.compile(
-        TEMPLATES / f"{template}.typ",
-        root=TEMPLATES,
-        font_paths=_fonts(),
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-        timestamp=datetime(day.year, day.month, day.day, tzinfo=UTC),
-        pdf_tags=False,  # for print: a page's structure takes more room and time than its text
-    )
-    return bytes(made)
-
-
-@lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
-    """The fonts, opened once."""
-    paths: list[Any] = list(_FONTS)
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
+    return set_pages(template, json.dumps(data, ensure_ascii=False), day)
 
 
 def unprintable(text: str) -> set[str]:
@@ -103,7 +81,7 @@ def _texts(data: Any) -> Iterator[str]:
 def _characters() -> frozenset[int]:
     """Code points that both weights have."""
     known = []
-    for path in (path for folder in _FONTS for path in folder.glob("*.otf")):
+    for path in (path for folder in FONTS for path in folder.glob("*.otf")):
         with TTFont(path, lazy=True) as font:
             known.append(frozenset(font.getBestCmap()))
     return frozenset.intersection(*known)

@@ -8,7 +8,7 @@ import pytest
 from pipelines.disclosure.contents import read_contents
 from pipelines.disclosure.guard import DisclosureRefused, Guard, Register, Secret
 from pipelines.disclosure.release import Piece, make_release
-from pipelines.outputs.paper import typesetting
+from pipelines.outputs.paper import setting
 from pipelines.outputs.paper.typesetting import typeset
 from pipelines.programme import ROOT, load_programme
 
@@ -39,12 +39,12 @@ def guard(own=()):
 @pytest.fixture
 def pages(tmp_path, monkeypatch):
     """Texts, one a page -> a PDF."""
-    (tmp_path / "common.typ").write_text((typesetting.TEMPLATES / "common.typ").read_text())
+    (tmp_path / "common.typ").write_text((setting.TEMPLATES / "common.typ").read_text())
     (tmp_path / "pages.typ").write_text(
         '#import "common.typ": data, sheet\n#show: sheet\n'
         '#data.pages.map(page => table(columns: 3, ..page.split("|"))).join(pagebreak())\n'
     )
-    monkeypatch.setattr(typesetting, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(setting, "TEMPLATES", tmp_path)
     return lambda *texts: typeset("pages", {"pages": texts}, DAY)
 
 

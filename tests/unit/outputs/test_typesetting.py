@@ -4,8 +4,10 @@ from datetime import date
 
 import pytest
 
-from pipelines.outputs.paper import typesetting
-from pipelines.outputs.paper.reading import page_texts
+from pipelines.errors import KyufuError
+from pipelines.outputs.mailing_register import Posted, build_register
+from pipelines.outputs.paper import setting
+from pipelines.outputs.paper.reading import page_texts, read_pages
 from pipelines.outputs.paper.typesetting import PaperError, typeset
 
 DAY = date(2020, 5, 18)
@@ -13,13 +15,13 @@ DAY = date(2020, 5, 18)
 
 @pytest.fixture(autouse=True)
 def _a_template(tmp_path, monkeypatch):
-    (tmp_path / "common.typ").write_text((typesetting.TEMPLATES / "common.typ").read_text())
+    (tmp_path / "common.typ").write_text((setting.TEMPLATES / "common.typ").read_text())
     (tmp_path / "page.typ").write_text(
         '#import "common.typ": data, sheet, window-address, braille-cells\n'
         '#show: sheet\n#window-address("1600022", (data.address,), data.name, bars: data.bars)\n'
         "#braille-cells(data.cells)\n"
     )
-    monkeypatch.setattr(typesetting, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(setting, "TEMPLATES", tmp_path)
 
 
 def page(name: str) -> bytes:
@@ -43,3 +45,21 @@ def test_a_character_that_the_font_has_not_is_an_error_that_names_no_text():
     with pytest.raises(PaperError, match=r"U\+E000") as refused:
         page("見本 \ue000")
     assert "見本" not in str(refused.value)
+
+
+def test_a_large_document_set_by_another_process_is_the_same_and_is_read_back_the_same(monkeypatch):
+    monkeypatch.undo()
+    rows = [Posted(f"F20200518-{n:05d}", "郵送", f"見本{n}", "台帳の住所") for n in range(1, 400)]
+    monkeypatch.setattr(setting, "_LARGE", 10**9)
+    here = build_register(rows, "申請書", 0, DAY)
+    monkeypatch.setattr(setting, "_LARGE", 0)
+    beside = build_register(rows, "申請書", 0, DAY)
+    assert beside == here
+    assert page_texts(beside) == read_pages(here)
+    assert "F20200518-00399" in page_texts(beside)[-1]
+
+
+def test_a_process_that_cannot_set_a_document_is_an_error_that_says_so(monkeypatch):
+    monkeypatch.setattr(setting, "_LARGE", 0)
+    with pytest.raises(KyufuError, match="no_such_template"):
+        typeset("no_such_template", {"name": "見本"}, DAY)
