@@ -32,7 +32,7 @@ class Days:
             self._api.give_up(dag, run_id)
         for dag in DAGS:
             self._api.unpause(dag)
-        return 1 + max(len(self._api.runs("register", day.isoformat())) for day in days)
+        return 1 + max(len(self._api.runs(dag, day.isoformat())) for dag in DAGS for day in days)
 
     def play(self, day: date, attempt: int, chains: Sequence[Sequence[str]] = CHAINS) -> None:
         """Run one day's DAGs in order.

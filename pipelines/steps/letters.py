@@ -88,7 +88,8 @@ def build(
     rows: of `unwritten`; lacking: of `deficient`. Outside the contractor's period the ward writes all of them.
     """
     letters = [*_about_returns(guard, rows), *_about_claims(c, connection, guard, lacking)]
-    by_contractor, own = [], []
+    by_contractor: list[Letter] = []
+    own: list[Letter] = []
     for letter in letters:
         (by_contractor if _is_contractors(guard, letter) else own).append(letter)
     made = []

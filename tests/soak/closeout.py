@@ -268,7 +268,7 @@ def soak(kills: int, seed: int, folder: Path) -> Killed:
     stood = sum(standing([folder / "run"], words).values())
     assert stood > 100, f"only {stood} canaries stand before the erasure: nothing would be shown"
     play_killed("closing", folder, kills - kills // 2 - kills // 10, rng, done)
-    play_killed("last", folder, kills // 10, rng, done)
+    play_killed("last", folder, kills - done.kills.total(), rng, done)
     assert_forgotten(folder, words)
     return done
 
