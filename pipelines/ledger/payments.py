@@ -109,13 +109,16 @@ _ITEM = ("programme", "payment_key", "person_id", "amount_yen", "live")
 
 
 def draft(
-    connection: sa.Connection, programme: str, batches: Sequence[Declared], drafter: str, day: date
-) -> None:
-    """Declare batches with their payments and take their people into payment.
+    connection: sa.Connection, programme: str, batches: Iterable[Declared], drafter: str, day: date
+) -> list[Declared]:
+    """Declare batches with their payments and take their people into payment; returns the batches.
+
+    Each batch is written as soon as it is given: whoever makes them may make the next one meanwhile.
 
     Raises:
         sqlalchemy.exc.IntegrityError: somebody in it has a live payment, or the same set was drafted before.
     """
+    drafted = []
     for batch in batches:
         connection.execute(
             sa.insert(tables.batch).values(
@@ -125,27 +128,24 @@ def draft(
                 state=Batch.DRAFTED, drafter=drafter, route=batch.route,
             )
         )  # fmt: skip
-    all_payments = [(batch.batch_id, payment) for batch in batches for payment in batch.payments]
-    load(
-        connection,
-        tables.payment,
-        _PAYMENT,
-        (_payment_row(programme, batch_id, payment) for batch_id, payment in all_payments),
-    )
-    items = (
-        (programme, payment.payment_key, person, yen, True)
-        for _, payment in all_payments
-        for person, yen in payment.people.items()
-    )
-    load(connection, tables.payment_item, _ITEM, items)
-    ids = [batch.batch_id for batch in batches]
+        rows = (_payment_row(programme, batch.batch_id, payment) for payment in batch.payments)
+        load(connection, tables.payment, _PAYMENT, rows)
+        items = (
+            (programme, payment.payment_key, person, yen, True)
+            for payment in batch.payments
+            for person, yen in payment.people.items()
+        )
+        load(connection, tables.payment_item, _ITEM, items)
+        drafted.append(batch)
+    ids = [batch.batch_id for batch in drafted]
     in_payment = _members(programme, ids, sa.literal(str(Entitlement.IN_PAYMENT)))
     move_found(connection, programme, in_payment, "batch", day)
-    for batch in batches:
+    for batch in drafted:
         record(
             connection, programme, "batch.drafted", drafter, batch.batch_id,
             {"payments": len(batch.payments), "sum_yen": batch.sum_yen, "content": batch.content_hash}, day,
         )  # fmt: skip
+    return drafted
 
 
 def _payment_row(programme: str, batch_id: str, p: Payment) -> tuple[object, ...]:

@@ -53,7 +53,7 @@ entitlement = sa.Table(
     sa.CheckConstraint("person_id not like 'PLANT%'", name="no_planted_person"),
     _one_of("state", Entitlement),
     sa.UniqueConstraint("programme", "resident_id"),
-    sqlite_with_rowid=False,
+    sqlite_with_rowid=False, postgresql_with={"fillfactor": 50},
 )  # fmt: skip
 
 entitlement_event = sa.Table(

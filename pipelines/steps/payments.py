@@ -1,8 +1,12 @@
 """Payments: draft what is approved, declare it, let two people decide, write the bank's file, send it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
+from functools import partial
+from itertools import count
 from operator import attrgetter
 from typing import Any
 
@@ -49,10 +53,10 @@ def draft(c: Campaign, day: date) -> dict[str, Any]:
             connection, c.programme.id, payees, confirmed=c.programme.bank.account_check is not None
         )
         _hold(c, connection, found.without_account, day)
-        batches = _declare(c, found.payments, day)
-        if batches:
+        if found.payments:
             c.guard(day).assert_lists_current(c.programme, day)
-        payments.draft(connection, c.programme.id, batches, drafter(c), day)
+        with _declaring(c, found.payments, day) as declared:
+            batches = payments.draft(connection, c.programme.id, declared, drafter(c), day)
         return {
             "batches": [b.batch_id for b in batches], "payments": sum(len(b.payments) for b in batches),
             "people": sum(b.people for b in batches), "sum_yen": sum(b.sum_yen for b in batches),
@@ -166,20 +170,22 @@ def _hold(
     move(connection, c.programme.id, moves, "payments", "", day)
 
 
-def _declare(c: Campaign, due: Sequence[Payment], day: date) -> list[Declared]:
-    """Cut the payments into batches of at most the bank's limit; ids come from the content."""
-    batches = []
+@contextmanager
+def _declaring(c: Campaign, due: Sequence[Payment], day: date) -> Iterator[Iterator[Declared]]:
+    """The payments in batches of at most the bank's limit, the next one declared while one is written."""
     size = c.programme.bank.max_records
-    for number, start in enumerate(range(0, len(due), size), start=1):
-        part = tuple(due[start : start + size])
-        content = payments.content_hash(part)
-        batches.append(
-            Declared(
-                batch_id_of(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
-                zengin.account_hash(part), content,
-            )
-        )  # fmt: skip
-    return batches
+    parts = [tuple(due[start : start + size]) for start in range(0, len(due), size)]
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        yield beside.map(partial(_declare, c, day), count(1), parts)
+
+
+def _declare(c: Campaign, day: date, number: int, part: tuple[Payment, ...]) -> Declared:
+    """The day's number-th batch; its id comes from the content."""
+    content = payments.content_hash(part)
+    return Declared(
+        batch_id_of(content, part), f"payments_{day:%Y%m%d}_{number:02d}.txt", _transfer_date(c, day), part,
+        zengin.account_hash(part), content,
+    )  # fmt: skip
 
 
 class _Payees:
