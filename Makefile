@@ -9,6 +9,7 @@ SEED ?= 1
 MUTATIONS ?= 5000
 KILLS ?= 300
 REPEATS ?= 25
+CLOSEOUT_KILLS ?= 20
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Kyufu is many short processes: byte code is kept, whatever the image that this runs in says
@@ -65,11 +66,12 @@ bench: setup ## time, memory and accuracy: intake, linkage, claims, a peak day o
 	$(BIN)/python -m tests.bench.forms --residents $(RESIDENTS) --seed $(SEED)
 	$(BIN)/python -m tests.bench.campaign --residents $(RESIDENTS) --seed $(SEED)
 
-soak: setup ## damage 5,000 inputs, kill 300 campaigns' processes, repeat 25 Airflow runs: prove every outcome (SEED)
+soak: setup ## damage 5,000 inputs, kill 300 campaigns' processes, repeat 25 Airflow runs, kill a closeout 20 times (SEED)
 	$(BIN)/python -m tests.soak.intake --mutations $(MUTATIONS) --seed $(SEED)
 	$(BIN)/python -m tests.soak.kills --kills $(KILLS) --seed $(SEED)
 	KYUFU_EVERY_COMMIT=1 $(BIN)/python -m pytest tests/crash/test_money_killed.py tests/crash/test_money_killed_postgresql.py tests/crash/test_erasure_killed.py
 	$(BIN)/python -m tests.soak.backfills --repeats $(REPEATS) --seed $(SEED)
+	$(BIN)/python -m tests.soak.closeout --kills $(CLOSEOUT_KILLS) --seed $(SEED)
 
 synth: setup ## make a synthetic ward in var/ward (RESIDENTS, SEED)
 	$(BIN)/kyufu synth --residents $(RESIDENTS) --seed $(SEED) --out var/ward

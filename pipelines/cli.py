@@ -77,12 +77,18 @@ def synth(
     errors: Annotated[
         str, typer.Option(help="normal, or hard: broken rows and files on top of it.")
     ] = "normal",
+    canaries: Annotated[
+        bool,
+        typer.Option(
+            "--canaries", help="Whoever is on a protection list has a name that nobody else has."
+        ),
+    ] = False,
 ) -> None:
     """Make a synthetic ward: raw inputs as a ward gets them, and the true answers."""
     from data.synthetic_ward import generate
 
     try:
-        counts = generate(residents, seed, out, errors=errors)
+        counts = generate(residents, seed, out, errors=errors, canaries=canaries)
     except (FileExistsError, ValueError) as error:
         raise KyufuError(str(error)) from None
     for name, count in counts.items():

@@ -41,10 +41,16 @@ RELEASED = ("name", "recipient", "records", "people", "sum_yen", "sha256", "stat
 def make_ward(folder: Path, residents: int, seed: int, days: set[str] | None = None) -> Path:
     """A synthetic ward's inputs; days: the only ones that are kept."""
     generate(residents, seed, folder)
-    for day in folder.glob("*/20??-??-??"):
-        if days is not None and day.name not in days:
-            shutil.rmtree(day)
+    if days is not None:
+        keep_days(folder, days)
     return folder
+
+
+def keep_days(inputs: Path, days: set[str]) -> None:
+    """Remove every other day's inputs."""
+    for day in inputs.glob("*/20??-??-??"):
+        if day.name not in days:
+            shutil.rmtree(day)
 
 
 def campaign_command(inputs: Path, home: Path, *more: str) -> list[str]:

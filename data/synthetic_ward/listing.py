@@ -7,6 +7,7 @@ from typing import Any
 
 from data.synthetic_ward.claiming import file_claim, pay
 from data.synthetic_ward.model import Account, Claim, Household, Person
+from data.synthetic_ward.places import wide
 from data.synthetic_ward.world import INHOUSE, Ward
 from data.synthetic_ward.writing import (
     half_width,
@@ -41,6 +42,7 @@ STREETS = (
     "若葉台３－１２－５",
     "栄町６丁目７番",
 )
+CANARY_FAMILY, CANARY_KANA, CANARY_TOWN = "秘匿鳥", "ヒトクドリ", "東京都新宿区百人町９丁目"
 FACILITY_KANA = ("フク）ワカバエン", "フク）アオゾラカイ", "フク）ヒダマリノイエ")
 ADMITTED = ("20180401", "20190401", "20190910", "20191202", "20200115", "20200316")
 
@@ -57,12 +59,23 @@ def list_address(ward: Ward, household: Household) -> str:
 
 
 def local_address(ward: Ward) -> str:
-    """An address in the ward."""
-    return ward.places.address()[1]
+    """An address in the ward; of a ward of canaries one that nobody else has."""
+    if not ward.canaries:
+        return ward.places.address()[1]
+    ward.marked += 1
+    return f"{CANARY_TOWN}{wide(ward.marked)}番９９９号"
 
 
 def describe(ward: Ward, person: Person) -> tuple[str, str]:
-    """Name and birth date as a list has them."""
+    """Name and birth date as a list has them; in a ward of canaries the person bears a name that nobody else has."""
+    if ward.canaries and person.family != CANARY_FAMILY:
+        ward.marked += 1
+        person.family, person.family_kana = CANARY_FAMILY, CANARY_KANA
+        person.given = "".join("〇一二三四五六七八九"[int(d)] for d in f"{ward.marked:04d}") + "子"
+        person.given_kana = (
+            "".join("レイニミヨゴムナハク"[int(d)] for d in f"{ward.marked:04d}") + "コ"
+        )
+        person.alias = ""
     return list_name(ward.rng, person.name), write_date(ward.rng, person.birth)
 
 

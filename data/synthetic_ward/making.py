@@ -35,14 +35,14 @@ from data.synthetic_ward.world import Ward
 ERRORS = ("normal", "hard")
 
 
-def make_ward(residents: int, seed: int) -> Ward:
+def make_ward(residents: int, seed: int, *, canaries: bool = False) -> Ward:
     """The ward with everything that happened in it, in memory."""
     settings, rng = load_settings(), Draw(seed)
     places = Places(rng, settings.ward, settings.places)
     people = People(rng, places, settings.population)
     bank = Bank(rng, settings.banks, settings.accounts)
     households = people.fill(residents)
-    ward = Ward(settings, rng, places, people, bank, households)
+    ward = Ward(settings, rng, places, people, bank, households, canaries=canaries)
     ward.pool = households.copy()
     rng.shuffle(ward.pool)
     plant_all(ward)
@@ -70,7 +70,9 @@ def check_free(out: Path) -> None:
         raise FileExistsError(f"{out} is not empty: name a new directory or remove it first")
 
 
-def write_ward(residents: int, seed: int, out: Path, errors: str) -> dict[str, int]:
+def write_ward(
+    residents: int, seed: int, out: Path, errors: str, *, canaries: bool = False
+) -> dict[str, int]:
     """Make a ward and write it beside `out`; it gets its name when it is complete."""
     if residents < 1:
         raise ValueError("a ward has at least one resident")
@@ -82,7 +84,7 @@ def write_ward(residents: int, seed: int, out: Path, errors: str) -> dict[str, i
     try:
         draft.chmod(0o755)
         with collector_paused():
-            ward = make_ward(residents, seed)
+            ward = make_ward(residents, seed, canaries=canaries)
             counts = fill_folder(ward, draft, residents, seed)
             if errors == "hard":
                 hard.plant(ward, seed, draft)

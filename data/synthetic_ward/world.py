@@ -49,6 +49,8 @@ class Ward:
     lists: dict[str, list[Known]] = field(default_factory=dict)
     planted: Counter[str] = field(default_factory=Counter)
     requests: int = 0
+    canaries: bool = False
+    marked: int = 0
     facility_accounts: dict[str, Account] = field(default_factory=dict)
 
     def day(self, number: int) -> str:

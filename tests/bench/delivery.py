@@ -30,7 +30,11 @@ from tests.bench.wards import make_ward
 REGISTERED, DAY = date(2020, 5, 18), date(2020, 6, 3)
 RESIDENTS, PAYMENTS, RUNS = 350_000, 200_000, 3
 LIMITS = {"sqlite": 30.0, "postgresql": 40.0, "megabytes": 1000, "zengin": 3.0}
-AS_ADVISED = {"shared_buffers": "1GB", "max_wal_size": "4GB", "jit": "off"}  # README, going to production
+AS_ADVISED = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "4GB",
+    "jit": "off",
+}  # README, going to production
 STEPS = ("draft", "approve", "build", "send")
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from pipelines.at_rest.store import beside
 from pipelines.ledger.engine import open_engine
 from tests.campaign_home import (
     THREE_DAYS,
@@ -98,6 +99,7 @@ def soak(kills: int, seed: int, folder: Path) -> Soaked:
         sys.stdout.write(f"{done}: as if undisturbed\n")
         sys.stdout.flush()
         shutil.rmtree(home)
+        shutil.rmtree(beside(home))
     return done
 
 
