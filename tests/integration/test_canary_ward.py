@@ -95,9 +95,8 @@ def test_there_are_canaries_and_they_would_be_seen(played):
 def test_f34_nothing_that_goes_to_anybody_else_holds_a_canary(played):
     others = {n: pages for n, pages in played.payloads.items() if not n.startswith(ABOUT_THEM)}
     assert {n.split("_")[0] for n in others} >= {"forms", "notices", "proof", "inhouse"}
-    assert {
-        n: found for n, pages in others.items() if (found := _canaries_in("".join(pages)))
-    } == {}
+    found = {n: _canaries_in("".join(pages), played.not_yet[n]) for n, pages in others.items()}
+    assert {n: words for n, words in found.items() if words} == {}
 
 
 def test_f34_no_protected_persons_page_holds_another_request_or_place(played):
