@@ -1,7 +1,8 @@
-"""A day's drafts of the forms: which one stands, and taking back what has not gone out.
+"""A day's drafts of the forms: which one stands, whom it has, and taking back what has not gone out.
 
-What is drafted is taken back when somebody on it may no longer be on it (FAULTS.md 32), or when a later day's draft
-takes its people over. Its approvals end with it: the next draft has a number, file names and a subject of its own.
+A draft waits for its approval as long as people need; nobody on it is on a later one. It is taken back when somebody on
+it may no longer be on it (FAULTS.md 32), or by the next draft once it was rejected. Its approvals end with it: the next
+one has a number, file names and a subject of its own, and its people.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.ledger import mail, tables
+from pipelines.ledger.approvals import is_rejected
 from pipelines.ledger.store import record
 from pipelines.steps import outbox
 from pipelines.steps.campaign import Campaign
@@ -69,7 +71,7 @@ def newest(connection: sa.Connection, programme: str, day: date) -> FormDraft | 
 def to_build(connection: sa.Connection, programme: str, day: date) -> FormDraft:
     """The draft that a build of that day makes, or has made: a new one if the newest was taken back.
 
-    A day that a later one's draft follows gets none again: that one has its people.
+    A day that a later one's draft follows gets none again: the next day's has its people.
     """
     found = newest(connection, programme, day)
     if found is None:
@@ -107,27 +109,29 @@ def take_back(
     return len(names)
 
 
-def take_back_earlier(connection: sa.Connection, programme: str, draft: FormDraft) -> None:
-    """Take back what earlier drafts have still here: this one has their people."""
-    for before in _drafts(connection, programme):
-        if (before.day, before.number) < (draft.day, draft.number) and not _is_sent(
-            connection, programme, before
-        ):
-            take_back(connection, programme, before, "replaced", draft.day)
+def take_back_rejected(connection: sa.Connection, programme: str, day: date) -> None:
+    """Take back every draft that somebody rejected, so that its people can be drafted anew."""
+    for draft in _unsent(connection, programme):
+        if is_rejected(connection, programme, draft.subject):
+            take_back(connection, programme, draft, "rejected", day)
 
 
-def on_the_way(c: Campaign, connection: sa.Connection) -> set[str]:
-    """Whom files name that have left and are not marked as sent yet."""
-    programme = c.programme.id
+def drafted(c: Campaign, connection: sa.Connection) -> set[str]:
+    """Everybody who is on a draft that stands and is not marked as sent."""
     found: set[str] = set()
-    for draft in _drafts(connection, programme):
-        if not _is_sent(connection, programme, draft):
-            left = set(standing(connection, programme, draft)) - set(
-                still_here(connection, programme, draft)
-            )
-            for name in sorted(left):
-                found |= set(outbox.read_about(c, name)["people"])
+    for draft in _unsent(connection, c.programme.id):
+        for name in standing(connection, c.programme.id, draft):
+            found |= set(outbox.read_about(c, name)["people"])
     return found
+
+
+def _unsent(connection: sa.Connection, programme: str) -> list[FormDraft]:
+    s = tables.step.c
+    query = sa.select(s.name, s.day).where(
+        s.programme == programme, s.name.startswith(_SENT, autoescape=True)
+    )
+    sent = {(name, day) for name, day in connection.execute(query)}
+    return [d for d in _drafts(connection, programme) if (d.sent_step, d.day) not in sent]
 
 
 def _drafts(connection: sa.Connection, programme: str) -> list[FormDraft]:
@@ -141,13 +145,6 @@ def _drafts(connection: sa.Connection, programme: str) -> list[FormDraft]:
         number = name.removeprefix(_BUILD).removeprefix(".")
         found.append(FormDraft(day, int(number or 1), result))
     return sorted(found, key=lambda draft: (draft.day, draft.number))
-
-
-def _is_sent(connection: sa.Connection, programme: str, draft: FormDraft) -> bool:
-    query = sa.select(tables.step.c.name).filter_by(
-        programme=programme, name=draft.sent_step, day=draft.day
-    )
-    return connection.execute(query).first() is not None
 
 
 def _is_taken_back(connection: sa.Connection, programme: str, draft: FormDraft) -> bool:

@@ -28,8 +28,8 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
     """Build the day's forms: everybody who has none yet, and nobody whom linkage has not cleared.
 
     Returns counts, and the subject and hash that one person approves. On a day on which the disclosure does not allow
-    the contractor's file, that is recorded as refused and the ward's own forms are still made. What was drafted before
-    and has not gone out is taken back: its people are among these.
+    the contractor's file, that is recorded as refused and the ward's own forms are still made. Who is on an earlier
+    draft that may still go out is on no other; the people of one that was rejected are among these.
     """
     with c.ledger.read() as connection:
         draft = form_drafts.to_build(connection, c.programme.id, day)
@@ -41,7 +41,7 @@ def build(c: Campaign, day: date) -> dict[str, Any]:
 
 def _build(c: Campaign, connection: sa.Connection, draft: FormDraft) -> dict[str, Any]:
     day = draft.day
-    form_drafts.take_back_earlier(connection, c.programme.id, draft)
+    form_drafts.take_back_rejected(connection, c.programme.id, day)
     guard = c.guard(day)
     waiting = _waiting(c, connection)
     in_house = pc.or_(
@@ -78,7 +78,7 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
     """Send what was approved and mark its people as having a form.
 
     Raises:
-        FormsTakenBack: somebody on them was protected since they were built, or a later day's forms took them over.
+        FormsTakenBack: somebody on them was protected since they were built, or they were taken back before.
         ApprovalRefused: too few people agreed, or somebody rejected them.
         DisclosureRefused: a list is missing or too old, or the period is over.
     """
@@ -96,7 +96,8 @@ def release(c: Campaign, day: date) -> dict[str, Any]:
         names = form_drafts.standing(connection, c.programme.id, draft)
     if draft.names and not names:
         raise FormsTakenBack(
-            f"{draft.subject}: この申請書は取り下げられました。もう一度作成し、承認してください。"
+            f"{draft.subject}: この申請書は取り下げられました。"
+            "もう一度実行するか次の日の実行で作り直し、承認してください。"
         )
     sent = [outbox.send(c, name, day) for name in names]
 
@@ -129,7 +130,7 @@ def _check_again(c: Campaign, draft: FormDraft) -> None:
                 )
             raise FormsTakenBack(
                 f"{draft.subject}: 作成のあとに保護対象者が加わったため、送っていない{count}点を取り下げました"
-                f"({refusal})申請書の作成からもう一度実行し、新しい番号のものを承認してください。"
+                f"({refusal})申請書の作成からもう一度実行するか、次の日の実行で作り直し、新しい番号のものを承認してください。"
             ) from None
 
 
@@ -144,7 +145,7 @@ def confirm(c: Campaign, day: date) -> dict[str, Any]:
 def _waiting(c: Campaign, connection: sa.Connection) -> pa.Table:
     """Everybody who may claim and has no form yet, in register order."""
     ids = set(people.without_form(connection, c.programme.id, ward_forms.SENT_TO))
-    ids -= form_drafts.on_the_way(c, connection)
+    ids -= form_drafts.drafted(c, connection)
     everybody = c.people()
     return everybody.filter(
         pc.is_in(everybody.column("person_id"), value_set=pa.array(sorted(ids), pa.string()))

@@ -142,16 +142,24 @@ def test_before_it_is_built_anew_nothing_goes_out(ward):
     assert forms.confirm(ward, DAY) == {"files": []}
 
 
-def test_the_next_days_forms_take_over_what_did_not_go_out(ward):
+def test_a_draft_waits_for_its_approval_and_nobody_on_it_is_on_a_later_one(ward):
+    assert forms.build(ward, NEXT)["names"] == []
+    approve(ward)
+    forms.release(ward, DAY)
+    assert len(formed(ward)) == 9
+
+
+def test_the_next_days_forms_have_the_people_of_a_rejected_draft(ward):
+    first = forms.build(ward, DAY)
+    approvals.decide(ward, first["subject"], first["hash"], "approver1", False, "operator", DAY)
     made = forms.build(ward, NEXT)
     assert {state for name, state in states(ward).items() if "20200518" in name} == {"withdrawn"}
-    approve(ward)
-    with pytest.raises(FormsTakenBack):
-        forms.release(ward, DAY)
-    assert forms.build(ward, DAY)["repeated"], "a day that a later one follows gets no other draft"
+    assert forms.build(ward, DAY)["names"] == first["names"], "a later day's draft has its people"
     approvals.rehearse(ward, made, NEXT)
     forms.release(ward, NEXT)
     assert len(formed(ward)) == 9
+    with pytest.raises(ApprovalRefused):
+        forms.release(ward, DAY)
 
 
 def test_who_is_in_a_file_that_has_left_gets_no_second_form(ward):
@@ -161,12 +169,18 @@ def test_who_is_in_a_file_that_has_left_gets_no_second_form(ward):
         connection.execute(
             sa.update(tables.release).filter_by(name=CONTRACTORS).values(state="delivered")
         )
-    made = forms.build(ward, NEXT)
-    assert not [name for name in made["names"] if name.startswith("forms_")]
+    protect(ward, LATE_MEMBER)
+    with pytest.raises(FormsTakenBack):
+        forms.release(ward, DAY)
     assert states(ward)[CONTRACTORS] == "delivered"
     assert states(ward)["inhouse_forms_20200518_01.pdf"] == "withdrawn"
+    made = forms.build(ward, NEXT)
+    assert not [name for name in made["names"] if name.startswith("forms_")]
     forms.release(ward, DAY)
     assert formed(ward) == {pid(1): "contractor", pid(9): "contractor"}
+    approvals.rehearse(ward, made, NEXT)
+    forms.release(ward, NEXT)
+    assert len(formed(ward)) == 9
 
 
 def test_a_form_that_was_to_be_written_anew_still_is(ward):
