@@ -54,7 +54,7 @@ def _build(c: Campaign, connection: sa.Connection, draft: FormDraft) -> dict[str
         ),
     )
     contractors, own = waiting.filter(pc.invert(in_house)), waiting.filter(in_house)
-    people = waiting.num_rows
+    count = waiting.num_rows
     del waiting  # as large as the register: the file is made beside it
     names: list[str] = []
     refused = None
@@ -62,14 +62,14 @@ def _build(c: Campaign, connection: sa.Connection, draft: FormDraft) -> dict[str
         names += form_printing.build(c, connection, guard, contractors, draft)
     except PeriodClosed as error:
         tell_refusal(connection, c.programme.id, error)
-        refused, people = str(error), own.num_rows
+        refused, count = str(error), own.num_rows
     del contractors
     names += ward_forms.build(c, connection, guard, own, draft)
     names += form_braille.build(c, connection, guard, own, draft)
     return {
         "names": names, "subject": draft.subject, "hash": _content_hash(c, names), "refused": refused,
         "proof": next((name for name in names if name.startswith("proof_")), ""),
-        "people": people,
+        "people": count,
         "needed": c.programme.people.forms_approvals if names else 0,
     }  # fmt: skip
 

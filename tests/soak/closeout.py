@@ -32,6 +32,8 @@ from pipelines.outputs.paper.reading import page_texts
 from pipelines.programme import Period
 from pipelines.rehearsal.__main__ import staffed
 from pipelines.rehearsal.days import CHAINS
+from pipelines.rehearsal.errors import AlreadyRunning
+from pipelines.rehearsal.place import take_place
 from pipelines.rehearsal.screen import Screen
 from pipelines.rehearsal.start import everything
 from pipelines.steps import closeout, rosters
@@ -62,6 +64,7 @@ FIRST_WINDOW, WIDER = (
     1.4,
 )  # seconds of work before a kill; widened when a kill let nothing be done
 LONGEST_SECONDS = 900.0
+END_SECONDS = 120.0
 _UP = "Airflowが起動しました"
 
 
@@ -164,6 +167,7 @@ def _run_once(phase: str, folder: Path, seconds: float) -> bool:
             if is_up_at is not None and time.monotonic() >= is_up_at + seconds:
                 _kill_everything(process.pid)
                 process.wait()
+                _await_the_end(folder / "airflow")
                 return True
             assert time.monotonic() < last_moment, f"{phase} does not end"
             time.sleep(0.05)
@@ -180,6 +184,23 @@ def _kill_everything(pid: int) -> None:
         halted |= found
     for one in halted:
         _send(one, signal.SIGKILL)
+
+
+def _await_the_end(airflow_home: Path) -> None:
+    """Wait until the last process that inherited the lock of the Airflow home has ended.
+
+    Raises:
+        AssertionError: one outlives everything that it was started for.
+    """
+    last_moment = time.monotonic() + END_SECONDS
+    while airflow_home.is_dir():
+        try:
+            take_place(airflow_home).close()
+        except AlreadyRunning:
+            assert time.monotonic() < last_moment, "a process outlives the killed Airflow"
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _send(pid: int, what: signal.Signals) -> None:
