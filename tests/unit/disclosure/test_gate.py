@@ -6,13 +6,15 @@ from datetime import date
 
 import pytest
 
-from pipelines.disclosure.guard import DisclosureRefused, Guard, Register, Secret
+from pipelines.disclosure.contents import read_contents
+from pipelines.disclosure.guard import NOBODY, DisclosureRefused, Guard, Register, Secret
 from pipelines.disclosure.release import Release, make_release
+from pipelines.disclosure.writings import birth_writings
 from pipelines.programme import ROOT, Disclosure, load_programme
 
 PROGRAMME = load_programme(ROOT / "programmes" / "shinjuku-2020.toml")
 DAY = date(2020, 6, 3)
-LISTS_DAY = date(2020, 5, 18)
+LISTS_DAY, ASKED = date(2020, 5, 18), date(2020, 8, 31)
 FIELDS = ("resident_id", "name_kanji", "birth_date", "address")
 PAID = (
     "bank_code",
@@ -260,3 +262,48 @@ def test_disclosures_say_what_they_rest_on():
     for disclosure in PROGRAMME.disclosures:
         assert isinstance(disclosure, Disclosure)
         assert disclosure.basis
+
+
+# a release about nobody
+
+
+def test_a_request_to_erase_is_about_nobody_and_needs_no_list():
+    asked = _release(
+        "erasure_contractor", guard=NOBODY, day=ASKED, name="erasure_request_x.json", payload=b'{"files": []}',
+        columns=(), people=frozenset(), records=0,
+    )  # fmt: skip
+    assert asked.people == frozenset()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"columns": ("name_kanji",)},
+        {"people": frozenset({"R1"})},
+        {"payload": "見本 花子".encode()},
+    ],
+)
+def test_nothing_about_anybody_goes_out_as_a_request_to_erase(changes):
+    what = {"columns": (), "people": frozenset(), "payload": b"{}", **changes}
+    with pytest.raises(DisclosureRefused) as refused:
+        _release(
+            "erasure_contractor", guard=NOBODY, day=ASKED, name="erasure_request_x.json", records=0, **what
+        )  # fmt: skip
+    assert refused.value.rule == "NOBODY"
+
+
+def test_a_rehearsals_delivery_with_somebody_in_it_is_refused():
+    assert _release(name="rehearsal_forms.csv", people=frozenset()).is_rehearsal
+    with pytest.raises(DisclosureRefused) as refused:
+        _release(name="rehearsal_forms.csv", people=frozenset({"R1"}))
+    assert refused.value.rule == "REHEARSAL"
+
+
+def test_a_large_text_is_read_in_the_first_encoding_that_fits():
+    large = ("見本," * (1 << 20)).encode()
+    assert len(read_contents(large).texts) == 1
+
+
+def test_a_birth_date_before_the_eras_is_looked_for_in_western_years_alone():
+    assert b"1867-01-02" in birth_writings("18670102")
+    assert not [written for written in birth_writings("18670102") if b"\xe6\x98\x8e" in written]
