@@ -93,9 +93,7 @@ class DecryptingFile(io.RawIOBase):
         Raises:
             StoredBytesDamaged: its end is not what was written.
         """
-        inside = file.seek(0, io.SEEK_END) - len(MARK)
-        self._pieces = -(-inside // (_PIECE + _TAG))
-        self.size = inside - _TAG * self._pieces - len(_END)
+        self._pieces, self.size = _inside(file.seek(0, io.SEEK_END))
         self._file, self._siv, self._name = file, AESSIV(key), name
         self._at = 0
         self._open: tuple[int, bytes] = (-1, b"")
@@ -175,8 +173,14 @@ def plain_size(path: Path) -> int:
     size = path.stat().st_size
     if not is_encrypted(path):
         return size
-    inside = size - len(MARK)
-    return inside - _TAG * -(-inside // (_PIECE + _TAG)) - len(_END)
+    return _inside(size)[1]
+
+
+def _inside(stored: int) -> tuple[int, int]:
+    """(pieces, bytes that were written) of an encrypted file of that size."""
+    size = stored - len(MARK)
+    pieces = -(-size // (_PIECE + _TAG))
+    return pieces, size - _TAG * pieces - len(_END)
 
 
 def _bound(name: str, number: int, last: bool) -> list[bytes]:

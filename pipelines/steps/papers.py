@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pipelines.errors import KyufuError
 from pipelines.files import write_whole
 from pipelines.ledger import mail, tables
-from pipelines.outputs.paper.splitting import count_pages, split_pages
+from pipelines.outputs.paper.splitting import split_pages
 from pipelines.steps import outbox
 from pipelines.steps.campaign import Campaign
 from pipelines.steps.roles import Act, Actor
@@ -89,10 +89,9 @@ def show_each(
     found, payload = _take_out(c, name, actor, purpose, day)
     if sheets[0][1] > 1:
         sheets = [("list", 1), *sheets]
-    ends = [page - 1 for _, page in sheets[1:]] + [count_pages(payload)]
-    parts = [(page, end) for (_, page), end in zip(sheets, ends, strict=True)]
     folder.mkdir(mode=0o700)
-    for (number, _), data in zip(sheets, split_pages(payload, parts), strict=True):
+    files = split_pages(payload, [page for _, page in sheets])
+    for (number, _), data in zip(sheets, files, strict=True):
         write_whole(folder / f"{number}.pdf", data)
     return found, len(sheets)
 
